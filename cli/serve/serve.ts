@@ -15,6 +15,7 @@ import { createServerMetrics } from '../../serve/metrics/registry.ts';
 import { pageFiles } from '../../serve/page/files.ts';
 import { openPicture, type Picture } from '../../serve/picture/picture.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
+import type { Session } from '../../zookeeper/session.ts';
 import type { Call } from '../command-table.ts';
 import { pageDirectory } from '../packaging-files.ts';
 import { EXIT } from '../shell/exit-codes.ts';
@@ -31,8 +32,8 @@ export async function run({ options }: Call): Promise<number> {
   const shutdown = createShutdown((name, error) => log.warn({ err: classify(error) }, `stopping ${name} failed`));
   const stopped = untilAsked();
   try {
-    await serve(settings, log, shutdown);
-    log.info({ signal: await stopped }, 'stopping');
+    const { gone } = await serve(settings, log, shutdown);
+    log.info({ signal: await Promise.race([stopped, gone]) }, 'stopping');
     return EXIT.converged;
   } finally {
     await shutdown.stop();
@@ -52,8 +53,11 @@ function untilAsked(): Promise<NodeJS.Signals> {
   });
 }
 
-async function serve(settings: Settings, log: Logger, shutdown: Shutdown): Promise<void> {
-  const picture = await pictureOf(settings, log, shutdown);
+/** Serves. @returns what rejects if ZooKeeper refuses us for good: the service manager then starts us with new files. */
+async function serve(settings: Settings, log: Logger, shutdown: Shutdown): Promise<{ readonly gone: Promise<never> }> {
+  const session = await sessionOf(settings, log, shutdown);
+  const gone = refusalOf(session, shutdown.signal);
+  const picture = openPicture({ session, clock, random, log }, znodes(settings.app), shutdown.signal);
   const handle = await handlerOf(settings, picture, log, shutdown);
   const { listen: address, socket } = settings.serve;
   const places = [address, ...(socket === undefined ? [] : [{ socket }])];
@@ -62,14 +66,25 @@ async function serve(settings: Settings, log: Logger, shutdown: Shutdown): Promi
     log.info('socket' in place ? place : { host: place.host, port }, 'serving the page and the API');
   }
   await tellServiceManager(log, shutdown);
+  return { gone };
 }
 
 /** One session, which reads for all viewers. */
-async function pictureOf(settings: Settings, log: Logger, shutdown: Shutdown): Promise<Picture> {
+async function sessionOf(settings: Settings, log: Logger, shutdown: Shutdown): Promise<Session> {
   const { session: access } = await sessionAccess(settings);
   const session = openSession({ connect: settings.zookeeper.connect, ...access, clock, random, log });
   shutdown.add('ZooKeeper session', () => session.close());
-  return openPicture({ session, clock, random, log }, znodes(settings.app), shutdown.signal);
+  return session;
+}
+
+function refusalOf(session: Session, stopping: AbortSignal): Promise<never> {
+  const gone = new Promise<never>((_, reject) => {
+    session.onState((state) => {
+      if (state === 'closed' && !stopping.aborted) session.connected().catch(reject);
+    });
+  });
+  gone.catch(() => {});
+  return gone;
 }
 
 async function handlerOf(settings: Settings, picture: Picture, log: Logger, shutdown: Shutdown): Promise<Handler> {

@@ -55,16 +55,15 @@ async function judgedAnswer(via: Asked['via'], request: IncomingMessage, parts: 
 
 function follow(request: IncomingMessage, response: ServerResponse, via: Asked['via'], parts: HandlerParts): void {
   const { stream, token } = parts;
+  if (request.method !== 'GET') return void write(problem(405, 'a stream has no head', 'GET it'), request, response);
   const version = token?.version;
-  const added =
-    request.method === 'GET' &&
-    stream.add({
-      response,
-      address: via === 'socket' ? null : (request.socket.remoteAddress ?? ''),
-      lastEventId: request.headers['last-event-id'] as string | undefined,
-      gzip: takesGzip(request),
-      mayStay: () => token?.version === version,
-    });
+  const added = stream.add({
+    response,
+    address: via === 'socket' ? null : (request.socket.remoteAddress ?? ''),
+    lastEventId: request.headers['last-event-id'] as string | undefined,
+    gzip: takesGzip(request),
+    mayStay: () => token?.version === version,
+  });
   if (!added) {
     response.setHeader('retry-after', '10');
     void write(problem(503, 'too many streams', 'close other pages, or ask /api/v1/status'), request, response);

@@ -1,4 +1,5 @@
 import type { Clock } from '../../runtime/clock.ts';
+import { clean } from '../../runtime/safe-text.ts';
 import type { Znodes } from '../../schemas/znodes.ts';
 import { type EnsembleTime, readEnsembleTime } from '../../zookeeper/recipes/ensemble-time.ts';
 import type { Session } from '../../zookeeper/session.ts';
@@ -22,12 +23,13 @@ export interface PictureFreshness {
  * Knows whether what is shown is current: ZooKeeper is asked for one stat twice a second, so an outage shows within two
  * seconds, also of a server that accepts and does not answer. Keeps the time of the ensemble, by a write to `serve`,
  * which has no other purpose; in an app without that znode ages are by the clock of this machine, and the answer says so.
+ * @param unread why the state is not shown as it was read, although ZooKeeper answers; null: it is.
  * @param turned called when the connection is lost or found again.
  */
 export function keepFreshness(
   parts: ReadParts,
   znodes: Znodes,
-  isRead: () => boolean,
+  unread: () => string | null,
   turned: () => void,
   signal: AbortSignal,
 ): PictureFreshness {
@@ -47,7 +49,7 @@ export function keepFreshness(
   /** For how long nothing was confirmed, ms; null: the state is current. */
   function staleFor(): number | null {
     const silentMs = clock.monotonic() - (answeredAt ?? startedAt);
-    return session.state === 'connected' && silentMs < STALE_AFTER_MS && isRead() ? null : silentMs;
+    return session.state === 'connected' && silentMs < STALE_AFTER_MS && unread() === null ? null : silentMs;
   }
 
   const readTime = async () => {
@@ -61,10 +63,10 @@ export function keepFreshness(
     const at = (time ?? clock).now();
     const silentMs = staleFor();
     const { state, trouble } = session.vitals();
-    const reason = state === 'connected' ? (isRead() ? 'no answer' : 'not read yet') : (trouble ?? 'not connected');
+    const reason = clean(state === 'connected' ? (unread() ?? 'no answer') : (trouble ?? 'not connected'), 300);
     return {
       now: Math.round(at),
-      asOf: answeredAt === null || !isRead() ? null : Math.round(at - (clock.monotonic() - answeredAt)),
+      asOf: answeredAt === null || unread() !== null ? null : Math.round(at - (clock.monotonic() - answeredAt)),
       clock: time ? 'ensemble' : 'server',
       zookeeper: { state, stale: silentMs === null ? null : { since: Math.round(at - silentMs), reason } },
     };

@@ -8,6 +8,8 @@ export interface ReadParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /** Told each failure of a read, before it is tried again. */
+  readonly onFailure?: (error: unknown) => void;
 }
 
 /**
@@ -49,6 +51,7 @@ async function follow<T>(
       }
     } catch (error) {
       if (signal.aborted) return;
+      parts.onFailure?.(error);
       const pause = retries.failed(error, { path }, 'cannot read a znode, retrying');
       await parts.clock.sleep(pause, signal).catch(() => {});
     }
@@ -57,7 +60,7 @@ async function follow<T>(
 
 /** Calls `work` every `ms`, after the first time at once, and no call before the previous one has ended. */
 export async function repeat(
-  { clock, random, log, session }: ReadParts,
+  { clock, random, log, session, onFailure }: ReadParts,
   ms: number,
   work: () => Promise<void>,
   signal: AbortSignal,
@@ -71,6 +74,7 @@ export async function repeat(
       retries.wentWell();
     } catch (error) {
       if (signal.aborted) return;
+      onFailure?.(error);
       pause = Math.max(ms, retries.failed(error, {}, 'cannot read the shared state, retrying'));
     }
     await clock.sleep(pause, signal).catch(() => {});

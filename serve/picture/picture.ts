@@ -1,3 +1,4 @@
+import { classify } from '../../runtime/errors.ts';
 import type { Znodes } from '../../schemas/znodes.ts';
 import type { Alive } from '../api/shapes.ts';
 import { differenceOf, type StateDifference } from './difference.ts';
@@ -15,6 +16,8 @@ const LOOK_MS = 250;
 const LOOKS = 4;
 /** A hold may end without a write: folded again after so many looks. */
 const FOLD_LOOKS = 20;
+
+const NOT_READ = 'it has not been read yet';
 
 /** One change of the state. */
 export interface StateChange {
@@ -53,8 +56,12 @@ export function openPicture(parts: ReadParts, znodes: Znodes, signal: AbortSigna
   const listeners = new Set<PictureListener>();
   let change: StateChange | null = null;
   let cancelFold: (() => void) | null = null;
-  const seen = readApp(parts, znodes, soon, signal);
-  const freshness = keepFreshness(parts, znodes, () => change !== null, tellTurned, signal);
+  let trouble: string | null = NOT_READ;
+  const onFailure = (error: unknown) => {
+    if (change === null) trouble = `${NOT_READ}: ${classify(error).message}`;
+  };
+  const seen = readApp({ ...parts, onFailure }, znodes, soon, signal);
+  const freshness = keepFreshness(parts, znodes, () => trouble, tellTurned, signal);
 
   function soon(): void {
     if (!signal.aborted) cancelFold ??= clock.after(change === null ? 10 : COALESCE_MS, foldNow);
@@ -63,12 +70,30 @@ export function openPicture(parts: ReadParts, znodes: Znodes, signal: AbortSigna
   function foldNow(): void {
     cancelFold = null;
     const found = seen();
-    if (found === null || signal.aborted) return;
-    const state = fold(found, freshness.now().now);
+    const state = found && !signal.aborted ? foldSafely(found) : null;
+    if (state === null) return;
     const difference = change && differenceOf(change.state, state);
     if (change !== null && difference === null) return;
     change = { sequence: (change?.sequence ?? 0) + 1, state, difference };
-    for (const listener of listeners) listener.changed(change);
+    for (const listener of listeners) safely(() => listener.changed(change as StateChange));
+  }
+
+  /** A bug in it must not end the server, which would meet the same state again. */
+  function foldSafely(found: Seen): State | null {
+    let state: State | null = null;
+    safely(() => {
+      state = fold(found, freshness.now().now);
+    });
+    trouble = state === null ? 'the state cannot be shown: see the log of the server' : null;
+    return state;
+  }
+
+  function safely(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      parts.log.error({ err: classify(error) }, 'a bug: the state, or what is made of it, failed');
+    }
   }
 
   function tellTurned(): void {
@@ -77,7 +102,7 @@ export function openPicture(parts: ReadParts, znodes: Znodes, signal: AbortSigna
 
   function tell(): void {
     const alive = freshness.now();
-    for (const listener of listeners) listener.alive(alive);
+    for (const listener of listeners) safely(() => listener.alive(alive));
   }
 
   let cancelBeat = () => {};

@@ -43,10 +43,15 @@ const PARSERS: { readonly [Name in keyof Single]: (found: Snapshot) => Single[Na
  */
 export function readApp(parts: ReadParts, znodes: Znodes, changed: () => void, signal: AbortSignal): () => Seen | null {
   const kept: Kept = {};
-  const agents = readAgents(parts, znodes, changed, signal);
-  const records = readRecords(parts, znodes, changed, signal);
+  let last: Seen | null = null;
+  const renewed = () => {
+    last = null;
+    changed();
+  };
+  const agents = readAgents(parts, znodes, renewed, signal);
+  const records = readRecords(parts, znodes, renewed, signal);
   const ids = () => new Set(agents.seen()?.views.map(({ agentId }) => agentId) ?? []);
-  const services = readServices(parts, ids, changed, signal);
+  const services = readServices(parts, ids, renewed, signal);
 
   for (const name of Object.keys(PARSERS) as (keyof Single)[]) {
     void keepZnode(parts, znodes[name], (found) => take(name, found), signal);
@@ -63,7 +68,7 @@ export function readApp(parts: ReadParts, znodes: Znodes, changed: () => void, s
       if (members.join() !== before?.join()) agents.moved(kept.config?.targetVersion ?? null, members);
       records.look();
     }
-    changed();
+    renewed();
   }
 
   /** Who leads: the first candidate. */
@@ -71,17 +76,18 @@ export function readApp(parts: ReadParts, znodes: Znodes, changed: () => void, s
     const [first] = found.exists ? inOrder(found.names, 'candidate-') : [];
     const node = first === undefined ? null : await readAny(parts.session, childPath(znodes.election, first));
     kept.coordinator = node && parseCandidate(node.data);
-    changed();
+    renewed();
   }
 
   async function findMissing(): Promise<void> {
     const paths = initialZnodes(znodes.app).map(([path]) => path);
     const found = await Promise.all(paths.map((path) => parts.session.exists(path)));
     kept.missing = paths.filter((_, at) => found[at] === null).map((path) => path.slice(znodes.app.length + 1));
-    changed();
+    renewed();
   }
 
   return () => {
+    if (last !== null) return last;
     const [seenAgents, deployments, acts, seenServices] = [
       agents.seen(),
       records.deployments(),
@@ -91,6 +97,7 @@ export function readApp(parts: ReadParts, znodes: Znodes, changed: () => void, s
     const isWhole = [...Object.keys(PARSERS), 'coordinator', 'missing'].every((name) => name in kept);
     if (!isWhole || !seenAgents || !deployments || !acts || !seenServices) return null;
     const { coordinator, missing, ...single } = kept as Required<Kept>;
-    return { ...single, coordinator, missing, agents: seenAgents, deployments, acts, services: seenServices };
+    last = { ...single, coordinator, missing, agents: seenAgents, deployments, acts, services: seenServices };
+    return last;
   };
 }

@@ -29,6 +29,7 @@ export function readRecords(parts: ReadParts, znodes: Znodes, changed: () => voi
   let acts: readonly AuditRecord[] | null = null;
   let reading: Promise<void> | null = null;
   let again = false;
+  let readIn = 0;
 
   /** One reading at a time; what happens meanwhile leads to one more. */
   function look(): Promise<void> {
@@ -44,7 +45,11 @@ export function readRecords(parts: ReadParts, znodes: Znodes, changed: () => voi
   }
 
   async function readAll(): Promise<void> {
-    known = await readNewest(session, znodes, known ?? new Map());
+    // After a restored backup a number may name another record.
+    const { incarnation } = session.vitals();
+    const kept = incarnation === readIn ? known : null;
+    readIn = incarnation;
+    known = await readNewest(session, znodes, kept ?? new Map());
     changed();
   }
 
