@@ -48,7 +48,7 @@ export function wallOf(agents: Iterable<AgentRow>, by: string | null, filter: st
   });
   const isLarge = found.length > MAX_TILES;
   const groups = new Map<string, AgentRow[]>();
-  for (const agent of found.sort(byUrgency)) {
+  for (const agent of byUrgency(found)) {
     const key = by === null ? stateOf(agent) : labelOf(agent, by);
     const group = groups.get(key);
     if (group) group.push(agent);

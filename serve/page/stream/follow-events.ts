@@ -2,8 +2,8 @@ import { createEventParser, type StreamEvent } from './event-parser.ts';
 
 /**
  * Keeps one event stream open for as long as the page is: reads it by fetch, because only fetch can send the token in
- * a header; gives the last event id back after a loss; waits longer after each failure. It ends when `stop` fires, and
- * when the server wants another token. Not promised: that no event is missed; the server sends a snapshot if it cannot
+ * a header; gives the last event id back after a loss; waits longer after each failure. A silent connection, such as
+ * that of a computer that slept, is given up. It ends when `stop` fires, and when the server wants another token. Not promised: that no event is missed; the server sends a snapshot if it cannot
  * continue.
  */
 
@@ -29,6 +29,8 @@ export interface StreamListener {
 /** Why the stream ended for good: the server requires a token, or refuses the one that it got; or `stop` fired. */
 export type StreamEnd = 'token' | 'stopped';
 
+/** The server sends something each second. */
+const SILENT_MS = 5_000;
 const FIRST_RETRY_MS = 250;
 const MAX_RETRY_MS = 10_000;
 
@@ -51,7 +53,7 @@ export async function followEvents(
       const response = await edge.fetch(url, { headers: headersOf(token, lastId), signal: stop, cache: 'no-store' });
       if (response.status === 401 || response.status === 403) return 'token';
       if (response.ok && response.body) {
-        await readAll(response.body, {
+        await readAll(response.body, edge, {
           ...listener,
           event(event) {
             // The stream lasted for a second at least. A server that fails after each snapshot is asked ever more rarely.
@@ -88,14 +90,35 @@ function headersOf(token: string | null, lastId: string | null): Record<string, 
   };
 }
 
-async function readAll(body: ReadableStream<Uint8Array>, listener: Omit<StreamListener, 'lost'>): Promise<void> {
+async function readAll(
+  body: ReadableStream<Uint8Array>,
+  edge: Pick<StreamEdge, 'sleep'>,
+  listener: Omit<StreamListener, 'lost'>,
+): Promise<void> {
   const parse = createEventParser();
   const decoder = new TextDecoder();
   const reader = body.getReader();
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await inTime(reader.read(), edge).catch((error: unknown) => {
+      void reader.cancel().catch(() => {});
+      throw error;
+    });
     if (done) return;
     listener.heard();
     for (const event of parse(decoder.decode(value, { stream: true }))) listener.event(event);
+  }
+}
+
+async function inTime<T>(read: Promise<T>, { sleep }: Pick<StreamEdge, 'sleep'>): Promise<T> {
+  const came = new AbortController();
+  const silence = sleep(SILENT_MS, came.signal).then(() => {
+    if (came.signal.aborted) return read;
+    throw new Error('no sign of life');
+  });
+  try {
+    return await Promise.race([read, silence]);
+  } finally {
+    came.abort();
+    silence.catch(() => {});
   }
 }

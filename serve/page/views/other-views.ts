@@ -29,7 +29,7 @@ const serviceTable = (services: readonly ServiceShape[]): VNode => html`<table>
   <tbody>
     ${services.map(({ service, instances, least, out }) => {
       const isBelow = instances === 0 || (least !== null && instances < least);
-      const words = `${instances}${out > 0 ? `, ${out} out of the list` : ''}`;
+      const words = `${instances} in the list${out > 0 ? `, ${out} out of it` : ''}`;
       return html`<tr key=${service}>
         <th scope="row">${foreign(service, 200)}</th>
         <td><span class=${`state ${isBelow ? 'bad' : 'good'}`}>${icon(isBelow ? 'alert' : 'check')}${words}${isBelow ? ', too few' : ''}</span></td>
@@ -55,7 +55,7 @@ function settingOf({ state, defaultVariant, targeting, variants }: FlagShape): V
   if (state === 'DISABLED')
     return html`<span class="state idle">${icon('pause')}disabled: each program's own default</span>`;
   if (targeting)
-    return html`<span class="state busy">${icon('pin')}by a rule, between ${foreign(variants.join(', '), 200)}</span>`;
+    return html`<span class="state busy">${icon('pin')}<span>by a rule, between ${foreign(variants.join(', '), 200)}</span></span>`;
   return html`<span class="state">${icon(defaultVariant === 'off' ? 'ring' : 'check')}${foreign(defaultVariant ?? "each program's own default", 100)}</span>`;
 }
 

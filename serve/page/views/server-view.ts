@@ -153,6 +153,6 @@ export function serverLead(picture: PagePicture, agentId: string, now: number): 
   return html`<div class="lead">
     <p><a href=${addressOf('servers')}>All servers</a></p>
     <h1 tabindex="-1"><span>${foreign(agentId, 100)}</span></h1>
-    ${agent && html`<p>${stateLabel(agent)}${since_ !== '' && html` <span class="quiet">for ${since_}</span>`}</p>`}
+    ${agent && html`<p class="state">${stateLabel(agent)}${since_ !== '' && html` <span class="quiet">for ${since_}</span>`}</p>`}
   </div>`;
 }

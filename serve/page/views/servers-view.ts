@@ -133,7 +133,7 @@ function tileProps(agent: AgentRow, now: number, place: Pick<TileProps, 'isStop'
     ...place,
     spoken: spokenText(agent, now),
     why: whyText(agent, now),
-    below: since === '' ? shows : `${shows} for ${since}`,
+    below: since === '' ? shows : `${shows} · ${since}`,
   };
 }
 

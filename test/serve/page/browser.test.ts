@@ -13,7 +13,8 @@ import { type FixtureServer, startFixtureServer } from './fixture-server.ts';
 const HOSTILE = '<img src=x onerror=alert(1)>';
 const BIDI = 'web\u202etxt.exe\u202c\u0000';
 const LONG = 'n'.repeat(500);
-const PHONE = { width: 360, height: 740 };
+/** Also what is left of a desk at 400 %. */
+const PHONE = { width: 320, height: 740 };
 
 const rows = fleetOf(40);
 const members = rows.filter(({ part }) => part === 'now').map(({ agentId }) => agentId);

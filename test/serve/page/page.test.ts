@@ -27,7 +27,8 @@ function open(hash = '', token: string | null = null) {
       });
       return new Response(body);
     },
-    sleep: async () => {},
+    sleep: (ms, signal) =>
+      ms === 5_000 ? new Promise((resolve) => signal.addEventListener('abort', () => resolve())) : Promise.resolve(),
     random: () => 0,
     clock: () => now,
     readToken: () => kept,

@@ -34,7 +34,9 @@ describe('the parser of the event stream', () => {
   });
 });
 
-/** A server that answers each request with the next of these. */
+let isSilent = false;
+
+/** A server that answers each request with the next of these; with an empty text it says nothing, without end. */
 function answers(...all: (string | number | Error)[]) {
   const stop = new AbortController();
   const asked: Record<string, string>[] = [];
@@ -45,9 +47,14 @@ function answers(...all: (string | number | Error)[]) {
       const next = all.shift();
       if (all.length === 0) stop.abort();
       if (next instanceof Error) throw next;
-      return typeof next === 'number' ? new Response(null, { status: next }) : new Response(next ?? '');
+      if (typeof next === 'number') return new Response(null, { status: next });
+      return new Response(next === '' ? new ReadableStream() : next);
     },
-    sleep: async (ms) => void slept.push(ms),
+    // The bound of a silent stream passes only where a test says so.
+    sleep: async (ms, signal) => {
+      if (ms !== 5_000) slept.push(ms);
+      else if (!isSilent) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    },
     random: () => 1,
   };
   return { edge, stop: stop.signal, asked, slept };
@@ -82,6 +89,14 @@ describe('following the events', () => {
     expect(asked.map((headers) => headers['last-event-id'])).toEqual([undefined, 'p-7', 'p-7', 'p-7']);
     expect(asked.every((headers) => headers['authorization'] === 'Bearer secret')).toBe(true);
     expect(slept).toEqual([250, 500, 1_000]);
+  });
+
+  it('gives a connection up that says nothing, also if it never breaks', async () => {
+    isSilent = true;
+    const { slept } = await follow(null, '', 503);
+    isSilent = false;
+    expect(heard).toEqual(['no sign of life']);
+    expect(slept).toEqual([250]);
   });
 
   it('begins with the first wait again once a stream has lasted', async () => {
