@@ -15,9 +15,16 @@ export async function makePage(root, directory) {
       throw new Error(`rolldown: ${log.message}`);
     },
   });
+  writeFileSync(`${directory}/LICENSES`, licensesOf(root));
   copyFileSync(`${page}/index.html`, `${directory}/index.html`);
   writeFileSync(`${directory}/page.css`, withoutComments(readFileSync(`${page}/page.css`, 'utf8')));
 }
+
+/** page.js contains these packages, so their licences come with it. */
+const licensesOf = (root) =>
+  ['preact', 'htm']
+    .map((name) => `${name}, in page.js:\n\n${readFileSync(`${root}node_modules/${name}/LICENSE`, 'utf8')}`)
+    .join('\n\n');
 
 const withoutComments = (css) =>
   css

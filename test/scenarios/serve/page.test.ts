@@ -20,6 +20,8 @@ const SETTINGS = {
   },
 };
 
+const TOKEN = 's3cret-s3cret-s3cret-s3cret-s3cret';
+
 interface Serving {
   readonly process: ChildProcess;
   readonly url: string;
@@ -55,9 +57,15 @@ describe('the page of a real fleet', () => {
   let origin: Origin;
   let serving: Serving;
   let reader: Reader;
+  let tokenFile: string;
   const publish = async (message: string, files: Record<string, string>) => {
     const commitId = await origin.commit(message, files);
     return { commitId, ended: fleet.publish({ url: origin.url, commitId }, '-m', message) };
+  };
+
+  const giveToken = async (token: string) => {
+    await reader.page.locator('input[type=password]').fill(token);
+    await reader.page.keyboard.press('Enter');
   };
 
   beforeAll(async () => {
@@ -65,11 +73,11 @@ describe('the page of a real fleet', () => {
     const policy = join(fleet.directory, 'policy.yml');
     await writeFile(policy, 'canary: 1\nonFailure: pause\n');
     await fleet.run('policy', 'set', policy);
-    const token = join(fleet.directory, 'token');
-    await writeFile(token, 's3cret-s3cret-s3cret-s3cret-s3cret\n', { mode: 0o600 });
+    tokenFile = join(fleet.directory, 'token');
+    await writeFile(tokenFile, `${TOKEN}\n`, { mode: 0o600 });
     [origin] = await Promise.all([fleet.origin(), fleet.startAgents(3, { settings: SETTINGS })]);
     await fleet.online(3);
-    serving = await startServe(fleet, '--token-file', token);
+    serving = await startServe(fleet, '--token-file', tokenFile);
   });
   afterAll(async () => {
     await reader?.close();
@@ -81,8 +89,7 @@ describe('the page of a real fleet', () => {
   it('asks for the token once, then says that nothing is published', async () => {
     reader = await openReader(browser, serving.url);
     await reader.see(`document.querySelector('input[type=password]')`);
-    await reader.page.locator('input[type=password]').fill('s3cret-s3cret-s3cret-s3cret-s3cret');
-    await reader.page.keyboard.press('Enter');
+    await giveToken(TOKEN);
     await reader.see(`document.querySelector('h1').textContent === 'Nothing is published yet'`);
     await reader.see(`document.querySelectorAll('a.tile').length === 3`);
   });
@@ -123,6 +130,15 @@ describe('the page of a real fleet', () => {
     await reader.ask(`location.hash = '#/rollout'`);
     await reader.see(`/canary[^]*1 failed/.test(document.querySelector('main').innerText)`);
     await ended;
+  });
+
+  it('asks for the token again once it is another one', async () => {
+    await writeFile(tokenFile, `${TOKEN}-next\n`, { mode: 0o600 });
+    await reader.see(`document.body.innerText.includes('The token was refused')`);
+    await giveToken(`${TOKEN}-next`);
+    await reader.see(
+      `document.querySelector('main h1').textContent.startsWith('d-2') && !document.querySelector('.stale')`,
+    );
   });
 
   it('is stale within two seconds of the end of ZooKeeper, and live again after its return', async () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -59,12 +60,14 @@ describe('the page', () => {
     await Promise.all([browser?.close(), server?.close()]);
   });
 
-  it('has at most 40 kB of compressed JavaScript', () => {
+  it('has at most 40 kB of compressed JavaScript, and the licences of what is in it', () => {
     const script = pageFiles(new URL('../../../dist/page/', import.meta.url)).get('/page.js');
     const size = gzipSync(script?.body ?? '').length;
     console.log(`page.js: ${size} bytes compressed`);
     expect(size).toBeGreaterThan(5_000);
     expect(size).toBeLessThanOrEqual(40 * 1_024);
+    const licences = readFileSync(`${import.meta.dirname}/../../../dist/page/LICENSES`, 'utf8');
+    expect(licences).toMatch(/preact[\s\S]*MIT[\s\S]*htm[\s\S]*Apache/);
   });
 
   it('breaks no rule of accessibility in any view, light, dark and in forced colours, on desk and phone', async () => {
@@ -221,7 +224,9 @@ describe('the page', () => {
     server.speak(false);
     const silentAt = performance.now();
     await reader.see(`document.querySelector('[role=alert] .stale')`);
-    console.log(`silence of the server: stale after ${Math.round(performance.now() - silentAt)} ms`);
+    const staleMs = performance.now() - silentAt;
+    console.log(`silence of the server: stale after ${Math.round(staleMs)} ms`);
+    expect(staleMs).toBeLessThan(4_000); // Within two seconds where nothing else runs; a connection is given up after five.
     expect(await reader.ask(`document.querySelectorAll('a.tile').length`)).toBe(40);
     expect(await reader.ask('document.title')).toMatch(/^stale/);
     expect(await reader.violations()).toEqual([]);
