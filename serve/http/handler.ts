@@ -62,7 +62,11 @@ function follow(request: IncomingMessage, response: ServerResponse, via: Asked['
     address: via === 'socket' ? null : (request.socket.remoteAddress ?? ''),
     lastEventId: request.headers['last-event-id'] as string | undefined,
     gzip: takesGzip(request),
-    mayStay: () => token?.version === version,
+    mayStay: () => {
+      // The file is read when a token is compared; a fleet that all only watch compares none.
+      void token?.accepts(undefined);
+      return token?.version === version;
+    },
   });
   if (!added) {
     response.setHeader('retry-after', '10');
