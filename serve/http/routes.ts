@@ -45,7 +45,7 @@ function answerOfApi(name: string, query: string, { picture, head }: RouteParts)
   const [first, id, ...more] = name.split('/');
   if (!NAMES.includes(first ?? '') || more.length > 0 || (id !== undefined) !== (first === 'agents')) return notFound();
   if (!state || !seen)
-    return problem(503, 'the fleet has not been read yet', 'ZooKeeper has not answered; ask again, or see /healthz');
+    return problem(503, 'the fleet has not been read yet', freshness.zookeeper.stale?.reason ?? 'ask again');
   switch (first) {
     case 'status':
       return json(200, statusAnswer(state, head, freshness));

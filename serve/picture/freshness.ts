@@ -57,7 +57,11 @@ export function keepFreshness(
   };
   void askForever(clock, session, ask, signal);
   void repeat(parts, TIME_MS, readTime, signal);
-  session.onState(turned);
+  session.onState((state) => {
+    turned();
+    // Another server may lead now, with another clock.
+    if (state === 'connected') void readTime();
+  });
 
   const now = (): Alive => {
     const at = (time ?? clock).now();

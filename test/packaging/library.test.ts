@@ -53,6 +53,19 @@ describe('a fresh TypeScript project with the tarball of npm pack', () => {
   });
   afterAll(() => rmSync(project, { recursive: true, force: true }));
 
+  it('has the JSON Schemas for editors, and the OpenAPI document', async () => {
+    const names = ['schemas/settings', 'schemas/policy', 'schemas/target', 'openapi'].map(
+      (name) => `gitfleet/${name}.json`,
+    );
+    const program = `console.log(JSON.stringify(${JSON.stringify(names)}.map((name) => require(name))))`;
+    const { stdout } = await exec(process.execPath, ['--input-type=commonjs', '-e', program], { cwd: project });
+    const [settings, policy, target, openapi] = JSON.parse(stdout);
+    expect(settings.properties.agent.properties.keepReleases).toMatchObject({ default: 5, minimum: 1 });
+    expect(policy.properties.onFailure.enum).toEqual(['rollback', 'pause', 'continue']);
+    expect(target.required).toEqual(['url', 'commitId', 'relativePath']);
+    expect(openapi).toMatchObject({ openapi: '3.1.0', paths: { '/status': { get: {} } } });
+  });
+
   it('compiles the program of the README with --strict and without skipLibCheck, and runs it', async () => {
     expect(await compile('snippet', SNIPPET as string)).toBe('');
     const env = { ...cleanEnvironment(), ZOOKEEPER: servers.connect() };
