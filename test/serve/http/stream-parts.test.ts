@@ -41,7 +41,7 @@ describe('a client that was away', () => {
     ['abc-1', 5],
     ['abc-0', null],
     ['abc-7', null],
-    ['other-5', null],
+    ['def-5', null],
     ['5', null],
     ['abc-5-', null],
     ['abc--5', null],
