@@ -196,6 +196,11 @@ const ROOMS: Readonly<Record<string, Wall>> = {
     types: ['serve/api'],
     reason: 'the page runs in a browser: it takes the shapes of the API as types, and nothing that needs Node',
   },
+  'serve/tell/sinks': {
+    may: ['serve/tell', 'serve/forges'],
+    reason: 'how a message gets to one kind of receiver; which messages there are is not its matter',
+  },
+  'serve/tell': { may: ['serve/forges'], reason: 'from states to messages; it knows no receiver' },
   'serve/forges': { may: [], reason: 'the REST of forges; it knows neither who asks nor what is deployed' },
 
   'cli/shell': { may: [], reason: 'the process and its terminal; does not know which verb runs' },

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { once } from '../../runtime/once.ts';
 import { shown } from '../refusal.ts';
+import { forgeAccounts, notifySinks, silentAfter } from './serve-notify-settings.ts';
 import { isLoopback, listenAddress, notThis, path, urlPrefix } from './setting-values.ts';
 
 const HOST_NAME = /^(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/;
@@ -20,6 +21,12 @@ const members = {
     .prefault([]),
   /** The token that a client must present. Required beyond loopback. */
   tokenFile: path().optional(),
+  /** Who is told what happens. */
+  notify: notifySinks(),
+  /** Forges that show how deployments of their repositories go. */
+  forges: forgeAccounts(),
+  /** After what time an agent that is offline is told as silent. */
+  silentAfter: silentAfter(),
   /** Pages of commits on forges whose addresses the page does not know. */
   links: z.array(link()).max(20).prefault([]),
   /** The header in which a proxy names the user that it has authenticated; believed on the unix socket alone. */

@@ -91,7 +91,14 @@ describe('defaults', () => {
       },
       coordinator: { candidate: true },
       publisher: { timeout: 300_000, bundle: false, bundleInClear: false },
-      serve: { listen: { host: '127.0.0.1', port: 9181 }, hosts: [], links: [] },
+      serve: {
+        listen: { host: '127.0.0.1', port: 9181 },
+        hosts: [],
+        links: [],
+        notify: [],
+        forges: [],
+        silentAfter: 600_000,
+      },
       log: { level: 'info', format: 'auto' },
     });
   });
@@ -319,7 +326,7 @@ describe('mergeSettings', () => {
   it('knows a source for every setting but those that only the file has: lists of sections, and steps', () => {
     const named = SETTING_SOURCES.map((row) => row.setting);
     const ofTheFile =
-      /^agent\.(credentials|services|serviceFiles|prepare|preActivate|onRollback|onFailure|health|allowRepositorySteps|verify\.reachableFrom)|^coordinator\.candidate|^serve\.links/;
+      /^agent\.(credentials|services|serviceFiles|prepare|preActivate|onRollback|onFailure|health|allowRepositorySteps|verify\.reachableFrom)|^coordinator\.candidate|^serve\.(links|notify|forges|silentAfter)/;
     const settable = settingNames(settings()).filter((name) => !ofTheFile.test(name));
     expect(named.toSorted()).toEqual(settable.toSorted());
     expect(new Set(SETTING_SOURCES.map((row) => row.variable)).size).toBe(named.length);
