@@ -11,6 +11,7 @@ import { openApi } from '../../serve/api/openapi.ts';
 import { createHandler, type Handler } from '../../serve/http/handler.ts';
 import { type Listening, listen } from '../../serve/http/listen.ts';
 import { createStream } from '../../serve/http/stream.ts';
+import { createFleetMetrics } from '../../serve/metrics/fleet.ts';
 import { createServerMetrics } from '../../serve/metrics/registry.ts';
 import { pageFiles } from '../../serve/page/files.ts';
 import { openPicture, type Picture } from '../../serve/picture/picture.ts';
@@ -24,6 +25,7 @@ import { readSettings } from '../shell/settings.ts';
 import { onSignals } from '../shell/signals.ts';
 import { version } from '../version.ts';
 import { tellServiceManager } from './service-manager.ts';
+import { startTelling } from './telling.ts';
 
 /** `gitfleet serve`: the page and the API of one app, until Ctrl-C or SIGTERM. */
 export async function run({ options }: Call): Promise<number> {
@@ -55,10 +57,17 @@ function untilAsked(): Promise<NodeJS.Signals> {
 
 /** Serves. @returns what rejects if ZooKeeper refuses us for good: the service manager then starts us with new files. */
 async function serve(settings: Settings, log: Logger, shutdown: Shutdown): Promise<{ readonly gone: Promise<never> }> {
-  const session = await sessionOf(settings, log, shutdown);
+  const { access, session: how } = await sessionAccess(settings);
+  const session = openSession({ connect: settings.zookeeper.connect, ...how, clock, random, log });
+  shutdown.add('ZooKeeper session', () => session.close());
   const gone = refusalOf(session, shutdown.signal);
   const picture = openPicture({ session, clock, random, log }, znodes(settings.app), shutdown.signal);
-  const handle = await handlerOf(settings, picture, log, shutdown);
+  const streams = streamsOf(settings, picture, shutdown);
+  const metrics = metricsOf(settings, picture, streams);
+  const handle = await handlerOf(settings, picture, streams, metrics, log);
+  const { app, serve: said } = settings;
+  const teller = startTelling({ app, serve: said, session, access, picture, counted: metrics.fleet.told, log });
+  shutdown.add('telling', () => teller.close());
   const { listen: address, socket } = settings.serve;
   const places = [address, ...(socket === undefined ? [] : [{ socket }])];
   for (const place of places) {
@@ -67,14 +76,6 @@ async function serve(settings: Settings, log: Logger, shutdown: Shutdown): Promi
   }
   await tellServiceManager(log, shutdown);
   return { gone };
-}
-
-/** One session, which reads for all viewers. */
-async function sessionOf(settings: Settings, log: Logger, shutdown: Shutdown): Promise<Session> {
-  const { session: access } = await sessionAccess(settings);
-  const session = openSession({ connect: settings.zookeeper.connect, ...access, clock, random, log });
-  shutdown.add('ZooKeeper session', () => session.close());
-  return session;
 }
 
 function refusalOf(session: Session, stopping: AbortSignal): Promise<never> {
@@ -87,14 +88,32 @@ function refusalOf(session: Session, stopping: AbortSignal): Promise<never> {
   return gone;
 }
 
-async function handlerOf(settings: Settings, picture: Picture, log: Logger, shutdown: Shutdown): Promise<Handler> {
-  const { serve, app } = settings;
+type Streams = ReturnType<typeof streamsOf>;
+type Metrics = ReturnType<typeof metricsOf>;
+
+function streamsOf({ serve, app }: Settings, picture: Picture, shutdown: Shutdown) {
   const links = serve.links.map((link) => ({ ...link, compare: link.compare ?? null }));
   const head = { app, version, links };
   const stream = createStream({ picture, head, processId: randomBytes(6).toString('hex'), clock });
   shutdown.add('streams', () => stream.close());
+  return { head, stream };
+}
+
+function metricsOf({ app }: Settings, picture: Picture, { stream }: Streams) {
   const isStale = () => picture.freshness().zookeeper.stale !== null;
-  const metrics = createServerMetrics({ app, version, streams: stream.count, isStale });
+  const server = createServerMetrics({ app, version, streams: stream.count, isStale });
+  const fleet = createFleetMetrics(server.registry);
+  picture.listen({ changed: ({ state }) => fleet.changed(state), alive: () => {} });
+  return { server, fleet };
+}
+
+async function handlerOf(
+  { serve }: Settings,
+  picture: Picture,
+  { head, stream }: Streams,
+  { server: metrics }: Metrics,
+  log: Logger,
+): Promise<Handler> {
   const token = serve.tokenFile === undefined ? null : await openTokenFile(serve.tokenFile, { clock, log });
   const rules = rulesOf(serve);
   const page = pageFiles(pageDirectory());
