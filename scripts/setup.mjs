@@ -98,6 +98,7 @@ const DEBIAN = {
   nginx: { present: () => onPath('nginx') || existsSync('/usr/sbin/nginx'), packages: ['nginx'] },
   // A browser without fonts draws boxes.
   chromium: { present: () => existsSync('/usr/bin/chromium'), packages: ['chromium', 'fonts-dejavu-core'] },
+  promtool: { present: () => onPath('promtool'), packages: ['prometheus'] },
   groff: { present: () => onPath('groff'), packages: ['groff-base'] },
   zsh: { present: () => onPath('zsh'), packages: ['zsh'] },
   fish: { present: () => onPath('fish'), packages: ['fish'] },

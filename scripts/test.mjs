@@ -18,7 +18,7 @@ const quick = args.includes('--quick');
 setUp({
   allowed: !args.includes('--no-setup'),
   packagesOnly: quick,
-  debian: ['sshd', 'kazoo', 'openssl', 'systemd', 'haproxy', 'nginx', 'groff', 'zsh', 'fish', 'chromium'],
+  debian: ['sshd', 'kazoo', 'openssl', 'systemd', 'haproxy', 'promtool', 'nginx', 'groff', 'zsh', 'fish', 'chromium'],
 });
 const root = fileURLToPath(new URL('..', import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), 'gitfleet-test-'));
