@@ -90,7 +90,8 @@ const NOT_CHECKED: UrlVerdict = { warning: null, refusal: null };
 async function isKnownThere(remote: Remote, asked: Asked, url: RepositoryUrl, commitId: CommitId): Promise<boolean> {
   if (asked.url !== null) return asked.rev === null || !isCommitId(asked.rev.toLowerCase());
   const seen = await remote.seenAt(asked.directory, commitId).catch(() => null);
-  return seen !== null && canonical(seen, asked.directory) === url;
+  const parsed = seen === null ? null : inOneSpelling(seen, asked.directory);
+  return parsed?.ok === true && parsed.url === url;
 }
 
 /** The url of the clone's origin, if it differs from the app's repository and no url was given. */
@@ -109,16 +110,16 @@ async function repositoryUrl(remote: Remote, asked: Asked): Promise<RepositoryUr
       'give it: --url https://host/shop.git',
     );
   }
-  return canonical(found, asked.directory);
+  const parsed = inOneSpelling(found, asked.directory);
+  if (!parsed.ok) throw new FleetError(parsed.failure);
+  return parsed.url;
 }
 
-function canonical(written: string, directory: string): RepositoryUrl {
+function inOneSpelling(written: string, directory: string): ReturnType<typeof parseUrl> {
   // Git accepts a plain path as a repository; agents accept only urls.
   const plainPath = isAbsolute(written) || /^\.{1,2}(\/|$)/.test(written);
   const text = plainPath ? pathToFileURL(resolve(directory, written)).href : written;
-  const parsed = parseUrl(text, ANY_URL);
-  if (!parsed.ok) throw new FleetError(parsed.failure);
-  return parsed.url;
+  return parseUrl(text, ANY_URL);
 }
 
 function placeOf(asked: Asked, current: Target | null): RelativePath {

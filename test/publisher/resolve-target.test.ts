@@ -95,9 +95,11 @@ describe('the question whether the repository has the commit', () => {
     expect(await resolve(own.remote, config(URL))).toMatchObject({ refusal: null, warnings: [] });
     const scp = clone(URL, {}, 'git@github.com:acme/other.git');
     expect((await resolve(scp.remote, config(URL))).refusal?.code).toBe('COMMIT_NOT_ON_REMOTE');
+    const odd = clone('ext::sh -c true', { [URL]: 'tip' }, 'ext::sh -c true');
+    expect(await resolve(odd.remote, config(URL))).toMatchObject({ refusal: null, warnings: [] });
     const named = clone(URL, {});
     expect(await resolve(named.remote, config(URL), { url: MINE })).toMatchObject({ refusal: null, warnings: [] });
-    expect([own.asked, scp.asked, named.asked]).toEqual([[], [URL], []]);
+    expect([own.asked, scp.asked, odd.asked, named.asked]).toEqual([[], [URL], [URL], []]);
   });
 
   it('is asked where only an id was given, or the clone is one of another repository', async () => {
