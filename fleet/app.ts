@@ -36,6 +36,7 @@ export async function initApp(session: Session, znodes: Znodes, access: Access):
   await giveRights(session, await pathsBelow(session, znodes.permits), access.of('permit'));
   await giveRights(session, await pathsBelow(session, znodes.audit), access.of('auditRecord'));
   await giveRights(session, await pathsBelow(session, znodes.flagChanges), access.of('flagChange'));
+  await giveRights(session, await pathsBelow(session, znodes.objects), access.of('bundle'));
   for (const path of await pathsBelow(session, znodes.outcomes))
     await giveRights(session, [path], access.of('outcome', await writerOf(session, path)));
   await giveRights(session, await pathsBelow(session, znodes.enrolment), access.of('enrolled'));

@@ -27,7 +27,7 @@ export async function wrongRights(session: Session, znodes: Znodes, access: Acce
     }),
   );
   const lists = [znodes.deployments, znodes.outcomes, znodes.audit, znodes.permits, znodes.online];
-  lists.push(znodes.agents, znodes.flagChanges);
+  lists.push(znodes.agents, znodes.flagChanges, znodes.objects);
   const below = isOpen(access.of('app')) ? [] : await Promise.all(lists.map((list) => openBelow(session, list)));
   return [...own.filter((wrong) => wrong !== null), ...below.flat()];
 }

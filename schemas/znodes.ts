@@ -304,7 +304,7 @@ export const ZNODES = {
     mode: 'persistent',
     content: 'nothing; the newest 3 bundles below it',
     parse: null,
-    rights: ['cdr', 'r', 'r', ''],
+    rights: ['cdr', 'r', 'r', 'r'],
     made: 'init',
     writtenBy: '-',
     watchedBy: '-',
