@@ -98,7 +98,7 @@ function Group({ group, now, stop, isClosed }: GroupProps): VNode {
     ${look && icon(look.shape)}<bdi>${title}</bdi> <span class="count">${countText(size, 'server')}</span>
   </h2>`;
   const list = html`<ul class=${isDense ? 'wall dense' : 'wall'} role="list">
-    ${tiles.map((agent) => h(Tile, tileProps(agent, now, { isStop: agent.agentId === stop, isTold: state !== null })))}
+    ${tiles.map((agent) => h(Tile, { key: agent.agentId, agent, now, isStop: agent.agentId === stop, isTold: state !== null }))}
   </ul>`;
   const more =
     size > tiles.length && html`<p class="quiet">and ${grouped(size - tiles.length)} more: use Find to see them</p>`;
@@ -114,51 +114,38 @@ function Group({ group, now, stop, isClosed }: GroupProps): VNode {
 interface TileProps {
   readonly key: string;
   readonly agent: AgentRow;
+  readonly now: number;
   readonly isStop: boolean;
   /** Its state stands in the heading of its group, for those who see it. */
   readonly isTold: boolean;
-  readonly spoken: string;
-  readonly why: string;
-  /** What it shows, and for how long it has been so. */
-  readonly below: string;
 }
 
-/** Everything that a tile shows, as text: two of the same text are the same tile. */
-function tileProps(agent: AgentRow, now: number, place: Pick<TileProps, 'isStop' | 'isTold'>): TileProps {
+function Tile({ agent, now, isStop, isTold }: TileProps): VNode {
   const since = forText(agent, now);
-  const shows = shortCommit(agent.activeCommit);
-  return {
-    key: agent.agentId,
-    agent,
-    ...place,
-    spoken: spokenText(agent, now),
-    why: whyText(agent, now),
-    below: since === '' ? shows : `${shows} · ${since}`,
-  };
+  // Of all reasons this one alone has an age in it.
+  const lastSeen = agent.standing === 'offline' ? whyText(agent, now) : '';
+  return useMemo(() => tile({ agent, now, isStop, isTold }, since), [agent, isStop, isTold, since, lastSeen]);
 }
 
-function Tile({ agent, isStop, isTold, spoken, why, below }: TileProps): VNode {
+function tile({ agent, now, isStop, isTold }: Omit<TileProps, 'key'>, since: string): VNode {
   const state = stateOf(agent);
   const { tone, shape } = STATE_LOOKS[state];
-  const word = stateWord(agent);
+  const [word, why, shows] = [stateWord(agent), whyText(agent, now), shortCommit(agent.activeCommit)];
   const isHidden = isTold && word === state;
-  return useMemo(
-    () => html`<li>
-      <a
-        class=${`tile is-${tone}`}
-        href=${addressOf('servers', agent.agentId)}
-        data-agent=${agent.agentId}
-        tabIndex=${isStop ? 0 : -1}
-        title=${spoken}
-      >
-        ${icon(shape, tone)}
-        <bdi class="name">${asText(agent.agentId, 100)}</bdi>
-        <span class="line words"><span class=${isHidden ? 'hidden' : ''}>${word}${why === '' ? '' : ' · '}</span>${why}</span>
-        <span class="line">${below}</span>
-      </a>
-    </li>`,
-    [agent, isStop, isTold, spoken, why, below],
-  );
+  return html`<li>
+    <a
+      class=${`tile is-${tone}`}
+      href=${addressOf('servers', agent.agentId)}
+      data-agent=${agent.agentId}
+      tabIndex=${isStop ? 0 : -1}
+      title=${spokenText(agent, now)}
+    >
+      ${icon(shape, tone)}
+      <bdi class="name">${asText(agent.agentId, 100)}</bdi>
+      <span class="line words"><span class=${isHidden ? 'hidden' : ''}>${word}${why === '' ? '' : ' · '}</span>${why}</span>
+      <span class="line">${since === '' ? shows : `${shows} · ${since}`}</span>
+    </a>
+  </li>`;
 }
 
 /** Where the pressed key leads; null: it is none of the wall's. */
