@@ -1,6 +1,6 @@
 // Makes the pictures of docs/pictures/: the page of `gitfleet serve` in Debian's Chromium, on the fleets of the page's
 // own tests, so that they show the same servers each time. With --all DIRECTORY: every view in both themes and both
-// widths, to look at. Needs the package chromium.
+// widths, to look at. Needs Debian's chromium and the font Inter.
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -64,7 +64,7 @@ async function take(browser, url, { name, view, size, theme }, directory) {
 
 const all = process.argv[2] === '--all';
 const directory = all ? process.argv[3] : join(root, 'docs/pictures');
-setUp({ allowed: true, debian: ['chromium'] });
+setUp({ allowed: true, debian: ['chromium', 'inter'] });
 const { capturedFleet, startFixtureServer } = await fixtures();
 const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
 const server = await startFixtureServer(capturedFleet('three'), join(root, 'dist/page/'));

@@ -99,6 +99,8 @@ const DEBIAN = {
   // A browser without fonts draws boxes.
   chromium: { present: () => existsSync('/usr/bin/chromium'), packages: ['chromium', 'fonts-dejavu-core'] },
   promtool: { present: () => onPath('promtool'), packages: ['prometheus'] },
+  // The pictures of the docs are in it; a page without it takes the font of the system.
+  inter: { present: () => existsSync('/usr/share/fonts/opentype/inter'), packages: ['fonts-inter'] },
   groff: { present: () => onPath('groff'), packages: ['groff-base'] },
   zsh: { present: () => onPath('zsh'), packages: ['zsh'] },
   fish: { present: () => onPath('fish'), packages: ['fish'] },
