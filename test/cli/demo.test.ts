@@ -23,7 +23,7 @@ describe('demo', () => {
     const shown = await demo('--exit');
     expect(await shown.ended).toBe(0);
     expect(shown.said.trimEnd().split('\n').at(-1)).toMatch(/^demo: 3\/3 agents at [0-9a-f]{40}$/);
-    expect(shown.said).toMatch(/git push: "Shop opens"[\s\S]*remote: d-1 [0-9a-f]{10}: 3\/3 agents/);
+    expect(shown.said).toMatch(/git push: "Shop opens"[\s\S]*remote: d-1 [0-9a-f]{10}: 3\/3 online agents/);
     expect(shown.said).toContain("$ gitfleet rollback -m 'customers complain'\n");
     expect(shown.said).toMatch(/main still contains [0-9a-f]{10}: git revert [0-9a-f]{12}\n/);
     for (const id of ['web-1', 'web-2', 'web-3']) {

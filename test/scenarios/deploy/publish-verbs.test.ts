@@ -243,7 +243,7 @@ describe('attach', () => {
     for (const [name, exitCode, words] of [
       ['d-1', 0, /d-1 [0-9a-f]{10}: proven .* ago, 1\/1 agents/],
       ['d-2', 1, /web-1: NOT_ALLOWED[\s\S]*d-2 [0-9a-f]{10}: failed/],
-      ['d-4', 0, /d-4 [0-9a-f]{10}: 1\/1 agents/],
+      ['d-4', 0, /d-4 [0-9a-f]{10}: 1\/1 online agents/],
     ] as const) {
       expect(await fleet.run('attach', name), name).toMatchObject({ exitCode, stdout: expect.stringMatching(words) });
     }
