@@ -15,16 +15,22 @@ export interface ToldStore {
 
 /**
  * `serve/told/<sink>`. Each write carries the guard of the term, so a server that was elected earlier and is late
- * overwrites nothing. A lost reply needs no answer: the note is read again before the next message.
+ * overwrites nothing. So within a term a note is read once; after a write without a good answer it is read again.
  */
 export function toldIn(session: Session, told: string, access: Access, term: Pick<Term, 'guard'>): ToldStore {
   const place = (sink: string): string => childPath(told, sink);
+  const known = new Map<string, ToldNote>();
   return {
     async read(sink) {
+      const before = known.get(sink);
+      if (before !== undefined) return before;
       const found = await session.get(place(sink));
-      return found && parseToldNote(found.data);
+      const note = found && parseToldNote(found.data);
+      if (note !== null) known.set(sink, note);
+      return note;
     },
     async write(sink, note) {
+      known.delete(sink);
       const path = place(sink);
       const data = encodeToldNote(note);
       const set = { op: 'set', path, data, version: ANY_VERSION } as const;
@@ -35,6 +41,7 @@ export function toldIn(session: Session, told: string, access: Access, term: Pic
         const acl = access.of('serveToldTo');
         await session.transact([term.guard, { op: 'create', path, data, acl, mode: 'persistent' }]);
       }
+      known.set(sink, note);
     },
   };
 }

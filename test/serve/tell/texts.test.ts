@@ -69,7 +69,7 @@ it('sends each event as CloudEvents 1.0 with CDEvents 0.4 in the form of its gol
   const events = ['begun', 'proven', 'rolled back', 'halted', 'hold set', 'one agent silent'].map((name) =>
     cloudEventOf(messageOf(EVENTS[name] as ToldEvent), 'production', PAGE),
   );
-  await expect(`${JSON.stringify(events, null, 2)}\n`).toMatchFileSnapshot('golden/cloud-events.json');
+  await expect(`${JSON.stringify(events, null, 2)}\n`).toMatchFileSnapshot('golden/cloud-events.txt');
   for (const event of events) {
     expect(event).toMatchObject({ specversion: '1.0', data: { context: { id: event.id, type: event.type } } });
     expect(event.type).toMatch(/^dev\.cdeventsx?\.[a-z-]+\.[a-z]+\.\d+\.\d+\.\d+$/);
