@@ -1,5 +1,6 @@
 import type { CommitId } from '../../schemas/values.ts';
 import type { Difference } from '../objects/difference.ts';
+import type { TreeEntry } from '../objects/tree.ts';
 import { type Contents, contentsOfFiles, flatEntry } from './full-checkout.ts';
 
 /**
@@ -21,27 +22,52 @@ const MAX_FILES = 10_000;
 
 export function createContentsMemory(): ContentsMemory {
   let known: Contents | null = null;
+  /** What leads from `known` to the newest commit. The list is made only when it is needed, not before the swap. */
+  let steps: Step[] = [];
+  const newest = () => steps.at(-1)?.to ?? known?.commitId;
   const keep = (contents: Contents | null) => {
     known = contents !== null && contents.files.length <= MAX_FILES ? contents : null;
+    steps = [];
   };
   return {
-    of: (commitId) => (known?.commitId === commitId ? known : null),
+    of(commitId) {
+      if (newest() !== commitId) return null;
+      keep(steps.reduce(after, known));
+      return known;
+    },
     keep,
     follow(difference) {
-      if (known?.commitId === difference.to) return;
-      keep(known?.commitId === difference.from ? after(known, difference) : null);
+      if (newest() === difference.to) return;
+      if (newest() !== difference.from || steps.length === MAX_STEPS) return keep(null);
+      steps.push(stepOf(difference));
     },
   };
 }
 
-function after({ files }: Contents, { diff, blobs, to }: Difference): Contents | null {
-  const changed = new Set(diff.map(({ path }) => Buffer.from(path).toString('latin1')));
-  const next = files.filter(({ path }) => !changed.has(path));
-  for (const { path, status, to: side } of diff) {
-    if (status === 'D') continue;
-    const entry = flatEntry({ ...side, path, size: blobs.get(side.id)?.length ?? null });
-    if (entry === null) return null;
-    next.push(entry);
+const MAX_STEPS = 20;
+
+/** A difference without the content of its files. */
+interface Step {
+  readonly to: CommitId;
+  readonly gone: readonly string[];
+  readonly entries: readonly TreeEntry[];
+}
+
+function stepOf({ diff, blobs, to }: Difference): Step {
+  const left = diff.filter(({ status }) => status !== 'D');
+  const sizeOf = (id: string) => blobs.get(id)?.length ?? null;
+  const entries = left.map(({ path, to: side }) => ({ ...side, path, size: sizeOf(side.id) }));
+  return { to, gone: diff.map(({ path }) => path), entries };
+}
+
+function after(before: Contents | null, { to, gone, entries }: Step): Contents | null {
+  if (before === null) return null;
+  const changed = new Set(gone.map((path) => Buffer.from(path).toString('latin1')));
+  const next = before.files.filter(({ path }) => !changed.has(path));
+  for (const entry of entries) {
+    const flat = flatEntry(entry);
+    if (flat === null) return null;
+    next.push(flat);
   }
   next.sort((a, b) => (a.path < b.path ? -1 : 1));
   return contentsOfFiles(next, to);
