@@ -1,5 +1,5 @@
 import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
-import { mkdirSync, openSync, readlinkSync, watch, writeFileSync } from 'node:fs';
+import { mkdirSync, openSync, readFileSync, readlinkSync, watch, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -24,9 +24,13 @@ export interface Surroundings {
   readonly count: number;
   readonly connect: string;
   readonly directory: string;
+  /** The origin's own directory. */
+  readonly repository: string;
   readonly origin: ServedOrigin;
   /** Whether our publisher asks the origin for the commit, as by default. */
   readonly check: boolean;
+  /** Whether our agents take the objects of a change from ZooKeeper, in an app with access lists and signed targets. */
+  readonly bundle: boolean;
 }
 
 const CLIENT = join(process.cwd(), 'node_modules/node-zookeeper-client');
@@ -96,19 +100,22 @@ async function talking(
 
 /** @param main the command line of this build, or of another one to compare with. @param name of the app, too. */
 export async function ours(
-  { count, connect, directory, origin, check }: Surroundings,
+  { count, connect, directory, repository, origin, check, bundle }: Surroundings,
   main: string,
   name: string,
 ): Promise<Fleet> {
   const app = `/app/${name.replaceAll(' ', '-')}`;
   const here = ['-z', connect, '--app', app];
   const run = (...args: string[]) => runMeasured(process.execPath, [main, ...args, ...here], directory, origin.env);
-  await run('init', '--open');
+  const signed = bundle ? await signedParts(directory) : null;
+  await run('init', ...(signed ? ['--credentials', signed.credentials] : ['--open']));
   const roots = Array.from({ length: count }, (_, at) => join(directory, `${name}-${at}`, 'root'));
   const allowed = origin.url.startsWith('file:') ? 'file:///' : origin.url;
   const settings = join(directory, 'agent.yml');
   const credentials = origin.credential === null ? [] : [origin.credential];
-  writeFileSync(settings, JSON.stringify({ agent: { credentials } }));
+  writeFileSync(settings, JSON.stringify({ ...signed?.settings, agent: { credentials, ...signed?.agent } }), {
+    mode: 0o600,
+  });
   const children = roots.map((root, at) => {
     mkdirSync(root, { recursive: true });
     const log = openSync(join(root, '..', 'agent.log'), 'a');
@@ -134,11 +141,37 @@ export async function ours(
         look();
       });
     },
-    publish: (commitId) => run('publish', commitId, ...target),
+    // From the repository: it has the objects.
+    publish: (commitId) => {
+      const args = [main, 'publish', commitId, ...target, ...(signed?.publisher ?? []), ...here];
+      return runMeasured(process.execPath, args, signed ? repository : directory, origin.env);
+    },
     async stop() {
       for (const watcher of watchers) watcher.close();
       await end(children);
     },
+  };
+}
+
+/** A key, the list that has it, and what agents and publisher need to use bundles. Root owns the list. */
+async function signedParts(directory: string) {
+  const [credentials, key, signersFile] = ['credentials', 'key', 'signers'].map((name) => join(directory, name)) as [
+    string,
+    string,
+    string,
+  ];
+  await runMeasured('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key], directory);
+  const [kind, text] = readFileSync(`${key}.pub`, 'utf8').split(' ');
+  writeFileSync(signersFile, `bench namespaces="gitfleet@v1" ${kind} ${text}\n`, { mode: 0o644 });
+  const auth = (role: string) => join(credentials, `${role}.auth`);
+  return {
+    credentials,
+    settings: { zookeeper: { authFile: auth('agent') }, coordinator: { authFile: auth('coordinator') } },
+    agent: { objects: 'signed', verify: { target: 'required', audience: 'bench', signersFile } },
+    publisher: ['--auth-file', auth('publisher'), '--sign-key', key, '--audience', 'bench'].concat([
+      '--bundle',
+      '--bundle-in-clear',
+    ]),
   };
 }
 

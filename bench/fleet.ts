@@ -24,6 +24,8 @@ import { cpuOfAll, median } from './measured.ts';
  * - `--kex=curve25519-sha256`: with ssh, the only key exchange that the server offers;
  * - `--rest`: all agents are done with what follows a deployment before the next turn begins; without it they only pause;
  * - `--check`: our publisher asks the origin for the commit, as by default, instead of `--no-check`;
+ * - `--bundle`: our publisher puts the objects of each change into ZooKeeper, and our agents take them from there, in an
+ *   app with access lists and signed targets; run it as root, to whom the list of signers belongs;
  * - `--against=FILE`: dist/cli/main.cjs of another build, for a fourth fleet;
  * - `--packed`: the origin packs its objects before each publish, so that our agents have to fetch by git also from a
  *   directory.
@@ -39,6 +41,7 @@ const AGAINST = after('--against');
 const PACKED = words.includes('--packed');
 const REST = words.includes('--rest');
 const CHECK = words.includes('--check');
+const BUNDLE = words.includes('--bundle');
 const COUNTS = words.filter((word, at) => /^\d+$/.test(word) && words[at - 1] !== '--rounds').map(Number);
 
 interface Figures {
@@ -58,7 +61,15 @@ async function measure(count: number, connect: string): Promise<void> {
     const files = Array.from({ length: FILES }, (_, n) => [`src/${n}.txt`, text(n)]);
     const first = repository.commit(Object.fromEntries(files));
     for (const config of ['/naive', '/bare']) await session.create(config, Buffer.alloc(0), 'persistent');
-    const surroundings = { count, connect, directory, origin, check: CHECK };
+    const surroundings = {
+      count,
+      connect,
+      directory,
+      repository: repository.directory,
+      origin,
+      check: CHECK,
+      bundle: BUNDLE,
+    };
     fleets.push(await naive(surroundings), await bareNode(surroundings));
     fleets.push(await ours(surroundings, join(process.cwd(), 'dist/cli/main.cjs'), 'gitfleet'));
     if (AGAINST) fleets.push(await ours(surroundings, AGAINST, 'the other build'));
@@ -97,7 +108,7 @@ async function turn(fleet: Fleet, commitId: string, session: Session, figures: F
   const started = clock.monotonic();
   const [last] = await Promise.all([arrived, fleet.publish(commitId)]);
   await rest(cpu, 10 / fleet.pids.length);
-  const writtenAt = (await session.get(fleet.config))?.stat.mtime ?? Number.NaN;
+  const writtenAt = (await session.exists(fleet.config))?.mtime ?? Number.NaN;
   figures?.command.push(last.at - started);
   figures?.write.push(last.time - writtenAt);
   figures?.cpu.push(last.cpu - before);
@@ -123,7 +134,7 @@ async function rest(cpu: () => number, tick: number): Promise<void> {
 function print(count: number, rows: readonly (readonly [string, Figures])[]): void {
   const row = (...cells: string[]) =>
     console.log(cells.map((cell, at) => (at ? cell.padStart(12) : cell.padEnd(26))).join(''));
-  const origin = `origin by ${ORIGIN}${KEX ? ` (${KEX})` : ''}${PACKED ? ', packed' : ''}`;
+  const origin = `origin by ${ORIGIN}${KEX ? ` (${KEX})` : ''}${PACKED ? ', packed' : ''}${BUNDLE ? ', bundles' : ''}`;
   const how = `${REST ? 'all rest' : 'a pause'} between publishes${CHECK ? ', publisher asks the origin' : ''}`;
   console.log(
     `\n${count} agents, ${ROUNDS} rounds, ${FILES} files of which 2 change, ${origin}, ${how}; medians, ms\n`,

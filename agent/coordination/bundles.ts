@@ -107,7 +107,12 @@ async function fromBundle(
   const found = await bundles.read(member);
   signal.throwIfAborted();
   if (typeof found === 'string') return found;
-  return (await store.take(signed, found, signal)) ?? 'taken';
+  try {
+    return (await store.take(signed, found, signal)) ?? 'taken';
+  } catch {
+    signal.throwIfAborted();
+    return 'store'; // The fetch that follows says what is wrong here.
+  }
 }
 
 const signedCommit = ({ url, commitId }: JudgedTarget): SignedCommit | null => url && { url, commitId };

@@ -33,7 +33,7 @@ interface Given {
   readonly objects?: 'origin' | 'signed';
   readonly data?: Buffer | null | Error;
   readonly view?: Partial<RolloutView>;
-  readonly took?: 'pack' | null;
+  readonly took?: 'pack' | Error | null;
 }
 
 /** What an agent does with a target: in order, what it asked. */
@@ -56,6 +56,7 @@ async function run({ objects = 'signed', data = PACK, view = {}, took = null }: 
   const store = {
     take: async (_: unknown, { base, pack }: { base: CommitId; pack: Buffer }) => {
       asked.push(`take ${pack} on ${base.slice(0, 1)}`);
+      if (took instanceof Error) throw took;
       return took;
     },
   };
@@ -86,6 +87,7 @@ describe('an agent with objects: signed', () => {
     ['it has other bytes', { data: Buffer.from('b pack') }, undefined, 'altered', [...TAKEN.slice(0, 1), ...FETCHED]],
     ['it has more bytes', { data: Buffer.from('a pack ') }, undefined, 'altered', [...TAKEN.slice(0, 1), ...FETCHED]],
     ['ZooKeeper is away', { data: new Error('away') }, undefined, 'unread', [...TAKEN.slice(0, 1), ...FETCHED]],
+    ['the store fails', { took: new Error('no room') }, undefined, 'store', [...TAKEN, ...FETCHED]],
     ['git does not take it', { took: 'pack' }, undefined, 'pack', [...TAKEN, ...FETCHED]],
   ])('asks the origin where %s', async (_, given, target, passedOver, asked) => {
     expect(await run(given, target)).toEqual({ brought: { from: 'origin', passedOver }, asked });
