@@ -13,6 +13,7 @@ import { aStore, NEVER } from '../../git/test-store.ts';
 import { allowedTarget } from '../../support/allowed-target.ts';
 import { cleanEnvironment } from '../../support/commands.ts';
 import { createOrigin, type GitOrigin, temporaryDirectory } from '../../support/git/origin.ts';
+import { makeKey, startSshd } from '../../support/git/sshd.ts';
 import { signedCommit, signedTag } from '../../support/signed-objects.ts';
 import { type TestKey, TestSigners } from '../../support/signers.ts';
 
@@ -293,6 +294,30 @@ describe('reachableFrom', () => {
     rmSync(join(appState, 'vouched.json'));
     rmSync(join(appState, 'history.git/objects'), { recursive: true });
     expect(await verdict(onBranch(), targetOf(first))).toBe('vouched');
+  });
+
+  it.each([true, false])('judges alike over ssh, where the server knows protocol v2: %s', async (protocolV2) => {
+    const sshd = await startSshd({ directory: join(base.path, 'sshd'), protocolV2 });
+    try {
+      const key = makeKey(join(base.path, 'client'));
+      sshd.authorize(key.publicKey);
+      const knownHosts = join(base.path, 'known_hosts');
+      writeFileSync(knownHosts, sshd.hostLine);
+      const credentialFor = () => ({ prefix: sshd.url('/'), sshKeyFile: key.file, knownHosts });
+      store = await aStore(join(base.path, 'ssh'), { credentialFor, allowProtocols: ['ssh'] });
+      const url = sshd.url(origin.directory);
+      const rule = onBranch(MAIN, url as GitOrigin['url']);
+      const judged = (commitId: string) => verdict(rule, targetOf(commitId, undefined, null, url));
+      expect(await judged(child(tip))).toBe('NOT_ON_BRANCH');
+      expect(await judged(tip)).toBe('vouched');
+      expect(asked).toBe(0);
+      origin.git(['config', 'uploadpack.allowFilter', 'false']);
+      expect(await judged(first)).toBe('NO_FILTER');
+      origin.git(['config', 'uploadpack.allowFilter', 'true']);
+      expect(await judged(first)).toBe('vouched');
+    } finally {
+      await sshd.stop();
+    }
   });
 
   it('judges a sha256 repository alike', async () => {
