@@ -17,6 +17,8 @@ export async function makeScript(root, directory, only = null) {
     cwd: root,
     input: `${root}cli/start.ts`,
     platform: 'node',
+    // `debug` takes it where it is installed, for colours that nobody sees. A tool of the build may bring it.
+    external: ['supports-color'],
     // The entry of jsonc-parser that Node finds loads its files in a way that no bundler follows.
     resolve: {
       alias: { 'node:fs/promises': `${root}runtime/sync-fs.ts`, 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
@@ -155,7 +157,7 @@ const runWhenCalled = (root, matched) => ({
 
 /** Node's own modules that are slow to load and that few verbs need: loaded where they are used, not at the start. */
 const FEW_NEED = [
-  ...['child_process', 'dns/promises', 'http', 'https', 'tls'].map((id) => {
+  ...['child_process', 'crypto', 'dns/promises', 'http', 'https', 'tls'].map((id) => {
     const name = `node_${id.replace('/', '_')}`;
     return { id, name, first: `let ${name} = require("node:${id}");` };
   }),
