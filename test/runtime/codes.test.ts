@@ -21,6 +21,7 @@ const FOLDERS = [
   'publisher',
   'hooks',
   'rollout',
+  'serve',
   'cli',
 ];
 const SOURCES = FOLDERS.flatMap((folder) =>
