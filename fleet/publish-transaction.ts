@@ -37,6 +37,8 @@ export interface PublishRequest {
   readonly force?: boolean;
   /** Which of these commits the target's commit contains, as far as the publisher can tell. Default: none. */
   readonly contains?: (commitIds: readonly CommitId[]) => Promise<readonly CommitId[]>;
+  /** Further operations of the same transaction, such as what a receiver of webhooks has seen. */
+  readonly together?: readonly Operation[];
   /** A commit to put into quarantine in the same transaction, with the reason: the one that a rollback leaves. */
   readonly quarantines?: { readonly commitId: CommitId; readonly reason: string } | null;
 }
@@ -83,7 +85,13 @@ export async function publishTarget(
     if (request.via !== 'rollback') checkHold(state.hold, now);
     const contained = await containedIn(state, request);
     if (!request.force) checkQuarantine(state.quarantine, request.target.commitId, contained);
-    const published = await publishOnce({ ...parts, now: () => now }, state, { ...request, contained }, [], tries);
+    const published = await publishOnce(
+      { ...parts, now: () => now },
+      state,
+      { ...request, contained },
+      request.together,
+      tries,
+    );
     if (published) return published;
   }
 }
