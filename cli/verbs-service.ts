@@ -228,7 +228,8 @@ export function serveVerb({ root, verb }: CommandTable): void {
           ' server.auth it can write nothing that a deployment depends on.',
       )
       .option('--listen <address>', 'a port of loopback, or an address with a port; default 127.0.0.1:9181')
-      .option('--token-file <file>', 'the token that clients must present; required beyond loopback'),
+      .option('--token-file <file>', 'the token that clients must present; required beyond loopback')
+      .option('--webhooks', 'instead: publish the branches of serve.webhooks when their forge rings (docs/forges.md)'),
     'gitfleet serve -z zk1:2181,zk2:2181,zk3:2181 --auth-file /etc/gitfleet/server.auth',
     'gitfleet serve --listen 10.0.0.5:9181 --token-file /etc/gitfleet/serve.token',
   );

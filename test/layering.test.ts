@@ -201,6 +201,7 @@ const ROOMS: Readonly<Record<string, Wall>> = {
     reason: 'how a message gets to one kind of receiver; which messages there are is not its matter',
   },
   'serve/tell': { may: ['serve/forges'], reason: 'from states to messages; it knows no receiver' },
+  'serve/webhooks': { may: ['serve/forges'], reason: 'from deliveries to publishes; it shows and tells nothing' },
   'serve/forges': { may: [], reason: 'the REST of forges; it knows neither who asks nor what is deployed' },
 
   'cli/shell': { may: [], reason: 'the process and its terminal; does not know which verb runs' },
@@ -225,7 +226,10 @@ const ROOMS: Readonly<Record<string, Wall>> = {
     may: ['cli/shell', 'cli/ground'],
     reason: 'verbs are loaded one by one, so they do not import each other',
   },
-  'cli/serve': { may: ['cli/shell', 'cli/ground'], reason: 'the composition of the server is no part of another verb' },
+  'cli/serve': {
+    may: ['cli/shell', 'cli/ground', 'cli/deploy'],
+    reason: 'the composition of the server; webhooks publish as the publish verb does, one way',
+  },
   'cli/service': {
     may: ['cli/shell', 'cli/ground'],
     reason: 'verbs are loaded one by one, so they do not import each other',

@@ -16,7 +16,6 @@ import { createServerMetrics } from '../../serve/metrics/registry.ts';
 import { pageFiles } from '../../serve/page/files.ts';
 import { openPicture, type Picture } from '../../serve/picture/picture.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
-import type { Session } from '../../zookeeper/session.ts';
 import type { Call } from '../command-table.ts';
 import { pageDirectory } from '../packaging-files.ts';
 import { EXIT } from '../shell/exit-codes.ts';
@@ -24,6 +23,7 @@ import { sessionAccess } from '../shell/session-access.ts';
 import { readSettings } from '../shell/settings.ts';
 import { onSignals } from '../shell/signals.ts';
 import { version } from '../version.ts';
+import { refusalOf } from './refusal.ts';
 import { tellServiceManager } from './service-manager.ts';
 import { startTelling } from './telling.ts';
 
@@ -34,7 +34,8 @@ export async function run({ options }: Call): Promise<number> {
   const shutdown = createShutdown((name, error) => log.warn({ err: classify(error) }, `stopping ${name} failed`));
   const stopped = untilAsked();
   try {
-    const { gone } = await serve(settings, log, shutdown);
+    const start = options['webhooks'] === true ? (await import('./webhooks.ts')).receive : serve;
+    const { gone } = await start(settings, log, shutdown);
     log.info({ signal: await Promise.race([stopped, gone]) }, 'stopping');
     return EXIT.converged;
   } finally {
@@ -76,16 +77,6 @@ async function serve(settings: Settings, log: Logger, shutdown: Shutdown): Promi
   }
   await tellServiceManager(log, shutdown);
   return { gone };
-}
-
-function refusalOf(session: Session, stopping: AbortSignal): Promise<never> {
-  const gone = new Promise<never>((_, reject) => {
-    session.onState((state) => {
-      if (state === 'closed' && !stopping.aborted) session.connected().catch(reject);
-    });
-  });
-  gone.catch(() => {});
-  return gone;
 }
 
 type Streams = ReturnType<typeof streamsOf>;

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { once } from '../../runtime/once.ts';
 import { shown } from '../refusal.ts';
 import { forgeAccounts, notifySinks, silentAfter } from './serve-notify-settings.ts';
+import { webhooks } from './serve-webhooks-settings.ts';
 import { isLoopback, listenAddress, notThis, path, urlPrefix } from './setting-values.ts';
 
 const HOST_NAME = /^(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/;
@@ -27,6 +28,8 @@ const members = {
   forges: forgeAccounts(),
   /** After what time an agent that is offline is told as silent. */
   silentAfter: silentAfter(),
+  /** What forges may ring for. */
+  webhooks: webhooks(),
   /** Pages of commits on forges whose addresses the page does not know. */
   links: z.array(link()).max(20).prefault([]),
   /** The header in which a proxy names the user that it has authenticated; believed on the unix socket alone. */

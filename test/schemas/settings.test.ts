@@ -94,6 +94,7 @@ describe('defaults', () => {
       serve: {
         listen: { host: '127.0.0.1', port: 9181 },
         hosts: [],
+        webhooks: { listen: { host: '127.0.0.1', port: 9182 }, installations: [] },
         links: [],
         notify: [],
         forges: [],
@@ -326,7 +327,7 @@ describe('mergeSettings', () => {
   it('knows a source for every setting but those that only the file has: lists of sections, and steps', () => {
     const named = SETTING_SOURCES.map((row) => row.setting);
     const ofTheFile =
-      /^agent\.(credentials|services|serviceFiles|prepare|preActivate|onRollback|onFailure|health|allowRepositorySteps|verify\.reachableFrom)|^coordinator\.candidate|^serve\.(links|notify|forges|silentAfter)/;
+      /^agent\.(credentials|services|serviceFiles|prepare|preActivate|onRollback|onFailure|health|allowRepositorySteps|verify\.reachableFrom)|^coordinator\.candidate|^serve\.(links|notify|forges|silentAfter|webhooks)/;
     const settable = settingNames(settings()).filter((name) => !ofTheFile.test(name));
     expect(named.toSorted()).toEqual(settable.toSorted());
     expect(new Set(SETTING_SOURCES.map((row) => row.variable)).size).toBe(named.length);
