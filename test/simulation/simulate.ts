@@ -60,6 +60,7 @@ const HOUR = 60 * MINUTE;
 const TURNS = ['config', 'rollout', 'permits', 'quarantine'] as const;
 /** After the last fault: longer than every backoff, soak, deadline and session. */
 const HEAL_MS = 40 * MINUTE;
+const LOOK_MS = 5_000;
 
 /**
  * One schedule of a fleet of shipped agents and coordinators on a ZooKeeper and disks in memory: a first deployment, then
@@ -83,7 +84,8 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
   let troubleAt = Number.NEGATIVE_INFINITY;
   const nature: Nature = {
     kindOf: (commitId) => commits.get(commitId)?.kind ?? null,
-    troubleSince: (at) => troubleAt >= at - DEADLINE_MS || servers.some(({ state }) => state !== 'up'),
+    // A deadline is noticed at a look of the leader, which comes some seconds after it.
+    troubleSince: (at) => troubleAt >= at - DEADLINE_MS - LOOK_MS || servers.some(({ state }) => state !== 'up'),
   };
   const checker = createChecker(zookeeper, paths, clock, nature);
   onTouch((path) => checker.atTouch(servers, path));
@@ -207,10 +209,14 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
     fleet.ask(putInOrder(fleet, policy));
   }
   const until = clock.monotonic() + HEAL_MS;
+  const peopleSpoke = () => story.filter((line) => line.includes('a person says')).length;
   // What a person has asked for last may not have reached ZooKeeper yet.
   let rest = await clock.run(until, () => asked.size === 0 && checker.isOver());
   // What has ended must stay so, and every agent has to have heard of it.
+  const spoken = peopleSpoke();
   await clock.run(clock.monotonic() + 2 * MINUTE);
+  // A person who answered late may have begun something that has to end, too.
+  if (peopleSpoke() > spoken) await clock.run(until, checker.isOver);
   rest &&= checker.isOver();
   checker.atEnd(servers);
   const last = checker.rollout();
