@@ -143,7 +143,12 @@ export function openStore(options: StoreOptions): Store {
       writing(async () => fetchTagObject(store, ref, fetcher(store, url, await accessOf(url), limits, signal))),
     async take(request, bundle, signal) {
       const commitId = checkedCommitId(request.commitId);
-      const passedOver = await writing(() => takeBundle(store, { ...request, commitId }, bundle, signal));
+      const take = () => takeBundle(store, { ...request, commitId }, bundle, signal);
+      const passedOver = await doubting('take', writing(take)).catch((error: unknown) => {
+        signal.throwIfAborted();
+        store.log.warn({ error, commitId }, 'the bundle cannot be used');
+        return 'failed' as const;
+      });
       if (passedOver === null) readAhead(commitId, null, signal);
       return passedOver;
     },

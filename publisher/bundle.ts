@@ -58,6 +58,7 @@ export async function bundleFor(
     return isCode(error, 'NO_NODE') || isCode(error, 'NO_AUTH') ? { refused: 'not set up' } : {};
   } finally {
     cancel();
+    late.abort(new Error('the answer is there')); // If ZooKeeper refused, git still packs.
   }
 }
 

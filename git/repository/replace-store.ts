@@ -32,7 +32,7 @@ import { removeStaleOfWorkTree } from './stale-files.ts';
  * store without the network.
  */
 export type Doubting = <T>(work: Work, done: Promise<T>) => Promise<T>;
-type Work = 'fetch' | 'attach' | 'write' | 'verify' | 'inspect' | 'restore';
+type Work = 'fetch' | 'take' | 'attach' | 'write' | 'verify' | 'inspect' | 'restore';
 
 export function createDoubting(repository: Repository): Doubting {
   /** Failures of unknown cause in a row, for each kind of work. */

@@ -26,7 +26,9 @@ export type PassedOver =
   /** The commit is not in the pack, or an object that it needs is neither there nor here. */
   | 'incomplete'
   /** The pack has objects that the commit does not need. */
-  | 'extra';
+  | 'extra'
+  /** The store failed, for example because its base is damaged or the disk is full. */
+  | 'failed';
 
 /**
  * Brings a commit into the store from a bundle, and pins it. Only git reads the pack, because it detects SHA-1

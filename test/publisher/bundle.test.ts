@@ -64,6 +64,19 @@ describe('a publisher with bundles', () => {
     expect(parseBundle(JSON.parse(JSON.stringify(member)))).toEqual(member);
   });
 
+  it('ends the packing where ZooKeeper has already refused', async () => {
+    let isOver = false;
+    const make: BundlerParts['make'] = (_base, _commitId, _most, signal) =>
+      new Promise((resolve) =>
+        signal.addEventListener('abort', () => {
+          isOver = true;
+          resolve(null);
+        }),
+      );
+    const { result } = attempt({ session: { getAcl: refusedBy('NO_AUTH') as never }, parts: { make } });
+    expect([await result, isOver]).toEqual([{ refused: 'not set up' }, true]);
+  });
+
   it.each<[string, Given, object]>([
     ['nothing was published yet', { base: null }, {}],
     ['the commit is the present one', { base: NEW }, {}],

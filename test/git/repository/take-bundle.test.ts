@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -281,6 +281,30 @@ describe('a hostile bundle', () => {
     expect(readdirSync(join(at, 'state/apps/shop'))).not.toContain('store.git.suspect');
     expect(await store.fetch({ url: kit.origin.url, commitId: kit.next }, NEVER)).toEqual({ network: true });
     expect(onDisk(await release(store, at, kit.next))).toEqual(inCommit(kit.origin.directory, kit.next));
+  });
+
+  it('casts doubt on a store whose base is damaged, so that the fetch after it repairs the store', async () => {
+    const { store, at } = await storeWith(kit);
+    const directory = join(at, 'state/apps/shop/store.git');
+    for (const name of readdirSync(join(directory, 'objects/pack')).filter((each) => each.endsWith('.pack'))) {
+      const file = join(directory, 'objects/pack', name);
+      chmodSync(file, 0o600);
+      writeFileSync(file, flipped(flipped(flipped(readFileSync(file), 14), 15), 20));
+    }
+    store.close();
+    const asked = { url: kit.origin.url, commitId: kit.next };
+    expect(await store.take(asked, { base: kit.first, pack: kit.pack }, NEVER)).toBe('failed');
+    expect(readdirSync(join(at, 'state/apps/shop'))).toContain('store.git.suspect');
+    expect(await store.take(asked, { base: kit.first, pack: kit.pack }, NEVER)).toBe('store');
+    expect(await store.fetch(asked, NEVER)).toEqual({ network: true });
+    expect(onDisk(await release(store, at, kit.next))).toEqual(inCommit(kit.origin.directory, kit.next));
+    const reason = new Error('a newer target');
+    const interrupted = store.take(
+      { ...asked, commitId: kit.later },
+      { base: kit.next, pack: kit.pack },
+      AbortSignal.abort(reason),
+    );
+    await expect(interrupted).rejects.toBe(reason);
   });
 
   it('is passed over where its base is absent, or the store is in doubt, new or of another hash', async () => {
