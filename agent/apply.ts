@@ -133,7 +133,7 @@ async function drain(
 
 async function fetch(parts: FetchParts, wanted: WantedTarget, signal: AbortSignal): Promise<Brought> {
   const { url, commitId, gitfleet } = wanted.target;
-  const tips = parts.vouch.tips(wanted.target);
+  const tips = parts.vouch.tips(wanted.target, parts.isCanary(wanted.targetVersion));
   const ask = () => parts.store.fetch({ url, commitId, ref: gitfleet?.ref, tips }, signal);
   return await bring(parts, wanted, () => inTurn(parts, url, signal, ask), signal);
 }

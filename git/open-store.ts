@@ -10,7 +10,7 @@ import { createObjectReader } from './objects/object-reader.ts';
 import { recover } from './recover.ts';
 import { cameFrom, isSignedFor } from './repository/commit-origin.ts';
 import { fetchCommit } from './repository/fetch.ts';
-import { fetcher } from './repository/fetch-command.ts';
+import { clearingUp, fetcher } from './repository/fetch-command.ts';
 import { gc } from './repository/gc.ts';
 import { findRef } from './repository/history.ts';
 import { createDoubting, markSuspect, suspicionOf } from './repository/replace-store.ts';
@@ -140,7 +140,10 @@ export function openStore(options: StoreOptions): Store {
       throw notHere(commitId);
     },
     fetchTag: (url, ref, signal) =>
-      writing(async () => fetchTagObject(store, ref, fetcher(store, url, await accessOf(url), limits, signal))),
+      writing(async () => {
+        const fetch = fetcher(store, url, await accessOf(url), limits, signal);
+        return await fetchTagObject(store, ref, clearingUp(store.directory, fetch));
+      }),
     async take(request, bundle, signal) {
       const commitId = checkedCommitId(request.commitId);
       const take = () => takeBundle(store, { ...request, commitId }, bundle, signal);

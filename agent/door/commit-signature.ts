@@ -5,6 +5,7 @@ import type { Store } from '../../git/store.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { isPlainRef } from '../../schemas/settings/branch-rules.ts';
 import type { AllowedTarget } from '../../schemas/target.ts';
+import type { SignedTags } from '../state/signed-tags.ts';
 import { createVerifySignature } from './verify-signature.ts';
 
 /**
@@ -22,6 +23,7 @@ export interface CommitSignature {
 interface CommitSignatureParts {
   readonly signers: () => { readonly signersFile?: string | undefined; readonly revokedFile?: string | undefined };
   readonly store: Pick<Store, 'readCommit'>;
+  readonly tags: SignedTags;
   readonly appState: string;
   readonly ssh: SshKeygen;
 }
@@ -29,10 +31,9 @@ interface CommitSignatureParts {
 /** Of git's own signatures. */
 const GIT_NAMESPACE = 'git';
 
-export function createCommitSignature({ signers, store, appState, ssh }: CommitSignatureParts): CommitSignature {
+export function createCommitSignature(parts: CommitSignatureParts): CommitSignature {
+  const { signers, store, tags, appState, ssh } = parts;
   const verify = createVerifySignature({ ssh, directory: join(appState, 'verify-commit'), namespace: GIT_NAMESPACE });
-  /** The tags that signed a commit, by its id: they are not kept in the store. */
-  const tags = new Map<string, SignedObject>();
 
   /** Null: its signature counts. */
   async function judge(what: string, read: SignedObject): Promise<FleetError | null> {
@@ -49,13 +50,15 @@ export function createCommitSignature({ signers, store, appState, ssh }: CommitS
     return await judge(`commit ${commitId.slice(0, 12)}`, read);
   }
 
+  async function hasKeptTag({ commitId }: AllowedTarget): Promise<boolean> {
+    const tag = tags.of(commitId);
+    return tag !== null && (await judge('tag', readSignedTag(tag.id, tag.content, commitId))) === null;
+  }
+
   return {
-    async isSigned(target) {
-      const tag = tags.get(target.commitId);
-      if (tag && (await judge('tag', tag)) === null) return true;
-      return (await judgeCommit(target)) === null;
-    },
+    isSigned: async (target) => (await hasKeptTag(target)) || (await judgeCommit(target)) === null,
     async check(target, fetchTag) {
+      if (await hasKeptTag(target)) return;
       const wrong = await judgeCommit(target);
       const ref = wrong && tagOf(target);
       if (wrong === null) return;
@@ -64,13 +67,10 @@ export function createCommitSignature({ signers, store, appState, ssh }: CommitS
       const read = readSignedTag(tag.id, tag.content, target.commitId);
       const wrongTag = await judge(`tag ${ref.slice('refs/tags/'.length)}`, read);
       if (wrongTag) throw wrong.code === 'COMMIT_UNSIGNED' ? wrongTag : wrong;
-      if (tags.size >= MAX_TAGS) tags.clear();
-      tags.set(target.commitId, read);
+      await tags.remember(target.commitId, tag);
     },
   };
 }
-
-const MAX_TAGS = 8;
 
 /** The tag that was published, if it was one. */
 function tagOf({ gitfleet }: AllowedTarget): string | null {

@@ -3,6 +3,7 @@ import type { FetchRequest, Reach, Store } from '../../git/store.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { type BranchRule, branchRuleFor } from '../../schemas/settings/branch-rules.ts';
 import type { AllowedTarget, JudgedTarget } from '../../schemas/target.ts';
+import type { SignedTags } from '../state/signed-tags.ts';
 import type { VouchedMemory } from '../state/vouched.ts';
 import { createCommitSignature } from './commit-signature.ts';
 
@@ -19,7 +20,7 @@ export interface Vouch {
   /** Whether nothing is left to find out. Contacts no server. */
   vouched(target: JudgedTarget, isCanary: boolean): Promise<boolean>;
   /** What to ask in the request that fetches the commit; undefined: nothing. */
-  tips(target: JudgedTarget): FetchRequest['tips'];
+  tips(target: JudgedTarget, isCanary: boolean): FetchRequest['tips'];
   /** @throws FleetError NOT_ON_BRANCH, NO_FILTER, COMMIT_UNSIGNED, COMMIT_SIGNER, COMMIT_SIGNATURE; those of a fetch. */
   vouch(target: JudgedTarget, how: HowToVouch, signal: AbortSignal): Promise<void>;
 }
@@ -44,6 +45,7 @@ interface VouchParts {
   readonly rules: () => VouchRules;
   readonly store: Pick<Store, 'findRef' | 'readCommit' | 'fetchTag'>;
   readonly memory: VouchedMemory;
+  readonly tags: SignedTags;
   readonly appState: string;
   readonly ssh: SshKeygen;
 }
@@ -51,8 +53,8 @@ interface VouchParts {
 /** For agents without such rules. */
 export const NO_VOUCH: Vouch = { vouched: async () => true, tips: () => undefined, vouch: async () => {} };
 
-export function createVouch({ rules, store, memory, appState, ssh }: VouchParts): Vouch {
-  const signature = createCommitSignature({ signers: () => rules().verify, store, appState, ssh });
+export function createVouch({ rules, store, memory, tags, appState, ssh }: VouchParts): Vouch {
+  const signature = createCommitSignature({ signers: () => rules().verify, store, tags, appState, ssh });
   /** What the last fetch said about the tips, until it is asked for. */
   let tipFound: { readonly url: string; readonly commitId: string; readonly ref: string } | null = null;
 
@@ -84,8 +86,8 @@ export function createVouch({ rules, store, memory, appState, ssh }: VouchParts)
       if (openRefs(target, isCanary) !== null) return false;
       return rules().verify.commit === 'off' || (await signature.isSigned(target).catch(() => false));
     },
-    tips(target) {
-      const refs = target.url === null ? null : openRefs(target, true);
+    tips(target, isCanary) {
+      const refs = target.url === null ? null : openRefs(target, isCanary);
       if (target.url === null || refs === null || refs.length === 0) return undefined;
       const { url } = target;
       const found = (commitId: string, [ref]: readonly string[]) => {

@@ -13,6 +13,7 @@ import { type AcceptedMemory, openAccepted } from '../../agent/state/accepted.ts
 import type { Failpoint } from '../../agent/state/failpoints.ts';
 import { emptyJournal, type Journal, readJournal, writeJournal } from '../../agent/state/journal.ts';
 import { endLeftStep } from '../../agent/state/running-command.ts';
+import { openSignedTags } from '../../agent/state/signed-tags.ts';
 import { openVouched } from '../../agent/state/vouched.ts';
 import { createProbe } from '../../agent/steps/probe.ts';
 import { patternsOf, preparationKey, type StepsSource, stepsOf } from '../../agent/steps/release-file.ts';
@@ -90,6 +91,7 @@ export async function openLocalAgent(
     rules: live,
     store,
     memory: await openVouched(layout.appState),
+    tags: await openSignedTags(layout.appState),
     appState: layout.appState,
     ssh: { clock, env: { PATH: commandPath, LC_ALL: 'C' } },
   });

@@ -7,6 +7,7 @@ import { type FetchLimits, watchProgress } from '../run/deadline.ts';
 import { gitError, gitFailure } from '../run/errors.ts';
 import { MAX_MEMORY_BYTES } from '../run/process.ts';
 import type { Repository } from './repository.ts';
+import { removeStaleOfFetch } from './stale-files.ts';
 
 /** One `git fetch` into the store: how deep, and which refspecs. */
 export type Fetcher = (depth: readonly string[], refspecs: readonly string[]) => Promise<void>;
@@ -55,6 +56,24 @@ export function fetcher(
     }
   };
 }
+
+/**
+ * The same fetch; however it fails, no lock and no half pack of it stays in the store. Use it only within the store's
+ * writing turn: a lock found there is a leftover, so it is removed and the fetch is repeated once.
+ */
+export const clearingUp =
+  (store: string, fetch: Fetcher): Fetcher =>
+  async (depth, refspecs) => {
+    const once = () =>
+      fetch(depth, refspecs).catch(async (error: unknown) => {
+        await removeStaleOfFetch(store);
+        throw error;
+      });
+    await once().catch((error: { code?: unknown }) => {
+      if (error.code !== 'STORE_LOCKED') throw error;
+      return once();
+    });
+  };
 
 /**
  * The git that packs for a `file:` origin is a child of ours, so its memory counts towards our limit. It searches for

@@ -7,6 +7,7 @@ import type { FetchLimits } from '../run/deadline.ts';
 import { gitError, mayBeDamage } from '../run/errors.ts';
 import { type Fetcher, fetcher } from './fetch-command.ts';
 import { exists, formatOf, type Repository } from './repository.ts';
+import { removeStaleOfFetch } from './stale-files.ts';
 
 /**
  * Whether a commit is on a branch, by a bare repository of commits alone: no tree and no file is fetched into it. It is
@@ -168,12 +169,16 @@ async function walk({ git, directory }: HistoryParts, tips: readonly Tip[], comm
 /** Each request leaves a pack. */
 const MAX_PACKS = 50;
 
-/** Makes the repository, or makes it again: for another hash, and before its packs become many. */
+/**
+ * Makes the repository, or makes it again: for another hash, and before its packs become many. A git that was killed
+ * there, as for every interrupt, has left its locks and half packs.
+ */
 async function makeReady({ git, directory }: HistoryParts, commitId: CommitId): Promise<void> {
   const format = objectFormatOf(commitId);
   if (await exists({ directory })) {
     const packs = await readdir(join(directory, 'objects', 'pack')).catch(() => []);
     const present = await formatOf({ directory }).catch(() => null);
+    await removeStaleOfFetch(directory);
     if (present === format && packs.length <= MAX_PACKS * FILES_OF_A_PACK) return;
   }
   await rm(directory, { recursive: true, force: true });

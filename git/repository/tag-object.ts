@@ -7,9 +7,15 @@ export interface TagObject {
   readonly content: Buffer;
 }
 
-/** @returns null if the server has no such tag, or the tag is a plain name of a commit. */
+/** A tag of a release is a name and a few words. */
+export const MAX_TAG_BYTES = 64 * 1024;
+
+/**
+ * @returns null if the server has no such tag, if the tag is a plain name of an object, and if it is larger than
+ * MAX_TAG_BYTES: nothing larger is read, because anyone may name a file of gigabytes a tag.
+ */
 export async function fetchTagObject(
-  { git, reader, directory }: Pick<Repository, 'git' | 'reader' | 'directory'>,
+  { git, reader, sizes, directory }: Pick<Repository, 'git' | 'reader' | 'sizes' | 'directory'>,
   ref: string,
   fetch: Fetcher,
 ): Promise<TagObject | null> {
@@ -20,9 +26,10 @@ export async function fetchTagObject(
     throw error;
   }
   const id = (await git.output(['rev-parse', '--verify', HERE], { gitDir: directory })).trim();
-  const found = await reader.read(id);
   await git.output(['update-ref', '-d', HERE], { gitDir: directory });
-  return found?.type === 'tag' ? { id, content: found.content } : null;
+  const seen = await sizes.read(id);
+  const found = seen?.type === 'tag' && seen.size <= MAX_TAG_BYTES ? await reader.read(id) : null;
+  return found && { id, content: found.content };
 }
 
 const HERE = 'refs/tips/tag';

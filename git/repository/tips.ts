@@ -1,6 +1,8 @@
 import type { CommitId } from '../../schemas/values.ts';
+import { isNoSpace } from '../run/errors.ts';
 import type { Fetcher } from './fetch-command.ts';
 import type { Repository } from './repository.ts';
+import { removeStaleOfFetch } from './stale-files.ts';
 
 /** Branches and tags of which a fetch also asks where they are. */
 export interface AskedTips {
@@ -12,8 +14,8 @@ export interface AskedTips {
 
 /**
  * Fetches one commit, and in the same request the tips of some branches and tags. So the usual question, whether the
- * commit is the tip of a branch, costs no second connection. If one of the refs is missing there, or the server gives no
- * exact commits, the commit is fetched without them. What came with the tips is dropped by the next clean-up.
+ * commit is the tip of a branch, costs no second connection. If the server lacks one of the refs or gives no exact
+ * commits, or if a tip is what no store takes, the commit is fetched without them. What came with the tips is dropped by the next clean-up.
  */
 export async function fetchWithTips(
   repository: Pick<Repository, 'git' | 'directory'>,
@@ -23,21 +25,26 @@ export async function fetchWithTips(
   const pin = `+${commitId}:refs/pins/${commitId}`;
   const refs = tips?.refs ?? [];
   const isAnswered =
-    refs.length > 0 && (await isFetched(fetch, [pin, ...refs.map((ref, at) => `+${ref}:${TIPS}${at}`)]));
+    refs.length > 0 &&
+    (await isFetched(repository.directory, fetch, [pin, ...refs.map((ref, at) => `+${ref}:${TIPS}${at}`)]));
   if (!isAnswered) return await fetch(['--depth=1'], [pin]);
   tips?.found(commitId, await takeTips(repository, commitId, refs));
 }
 
 const TIPS = 'refs/tips/';
 
-const isFetched = (fetch: Fetcher, refspecs: readonly string[]): Promise<boolean> =>
+const isFetched = (store: string, fetch: Fetcher, refspecs: readonly string[]): Promise<boolean> =>
   fetch(['--depth=1'], refspecs).then(
     () => true,
-    (error: { code?: unknown }) => {
-      if (error.code === 'COMMIT_NOT_FOUND') return false;
-      throw error;
+    async (error: { code?: unknown }) => {
+      if (!MAY_BE_THE_TIPS.has(error.code) && !isNoSpace(error)) throw error;
+      await removeStaleOfFetch(store);
+      return false;
     },
   );
+
+/** Failures for which the objects of a tip may be to blame, and not the wanted commit. */
+const MAY_BE_THE_TIPS = new Set<unknown>(['COMMIT_NOT_FOUND', 'BAD_OBJECTS', 'TOO_LARGE', 'NO_MEMORY']);
 
 /** Reads the tips and removes them: they count for the fetch that brought them. */
 async function takeTips(

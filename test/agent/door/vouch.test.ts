@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createVouch, type Vouch, type VouchRules } from '../../../agent/door/vouch.ts';
+import { openSignedTags } from '../../../agent/state/signed-tags.ts';
 import { openVouched } from '../../../agent/state/vouched.ts';
 import type { Store } from '../../../git/store.ts';
 import { systemClock as clock } from '../../../runtime/clock.ts';
@@ -67,6 +68,7 @@ const opened = async (verify: Verify): Promise<Vouch> =>
     rules: () => ({ verify }),
     store,
     memory: await openVouched(appState),
+    tags: await openSignedTags(appState),
     appState,
     ssh: { clock, env: cleanEnvironment() },
   });
@@ -86,7 +88,7 @@ async function verdict(verify: Verify, target: ReturnType<typeof targetOf>, isCa
   asked = 0;
   try {
     const { url, commitId, gitfleet } = target;
-    await store.fetch({ url, commitId, ref: gitfleet?.ref, tips: vouch.tips(target) }, NEVER);
+    await store.fetch({ url, commitId, ref: gitfleet?.ref, tips: vouch.tips(target, isCanary) }, NEVER);
     await vouch.vouch(target, { isCanary, inTurn }, NEVER);
   } catch (error) {
     expect(await vouch.vouched(target, isCanary)).toBe(false);
@@ -250,6 +252,26 @@ describe('reachableFrom', () => {
     expect(await verdict(onBranch(refs), targetOf(tip))).toBe('NOT_ON_BRANCH');
     origin.branch('stable', tip);
     expect(await verdict(onBranch(refs), targetOf(first))).toBe('vouched');
+  });
+
+  it('takes an older commit where git refuses what a branch has now, and asks no tip where the signer answers', async () => {
+    const blob = origin.git(['rev-parse', `${tip}:f`]);
+    const entry = Buffer.concat([Buffer.from('100644 .git\0'), Buffer.from(blob, 'hex')]);
+    const tree = origin.git(['hash-object', '--literally', '-t', 'tree', '-w', '--stdin'], entry);
+    origin.branch('main', origin.git(['commit-tree', tree, '-p', tip, '-m', 'odd']) as CommitId);
+    expect(await verdict(onBranch(), targetOf(second))).toBe('vouched');
+    const vouch = await opened(onBranch());
+    const envelope = { signer: 'ann', digest: 'x', issuedAt: 1 };
+    expect(vouch.tips(targetOf(first, undefined, envelope), false)).toBeUndefined();
+    expect(vouch.tips(targetOf(first, undefined, envelope), true)?.refs).toEqual(MAIN);
+  });
+
+  it('leaves nothing of a killed git in its repository of commits', async () => {
+    expect(await verdict(onBranch(), targetOf(second))).toBe('vouched');
+    const half = join(appState, 'history.git/objects/pack/tmp_pack_killed');
+    writeFileSync(half, 'half a pack');
+    expect(await verdict(onBranch(), targetOf(first))).toBe('vouched');
+    expect(existsSync(half)).toBe(false);
   });
 
   it('keeps what it found: over a restart, for this repository alone, while the branch is in the settings', async () => {
@@ -487,6 +509,34 @@ describe('commit: required', () => {
     await make();
     expect(await verdict(signed(), targetOf(plain, 'v1'))).toBe(code);
     expect(await verdict(signed(), targetOf(await sign(ann, { parent: plain }), 'v1'))).toBe('vouched');
+  });
+
+  it('keeps a tag that signed a commit: over a restart, and for a rollback, which names no tag', async () => {
+    await signedTag(origin, 'v1', ann, { about: plain });
+    expect(await verdict(signed(), targetOf(plain, 'v1'))).toBe('vouched');
+    origin.git(['update-ref', '-d', 'refs/tags/v1']);
+    expect(await (await opened(signed())).vouched(targetOf(plain), false)).toBe(true);
+    expect(await verdict(signed(), targetOf(plain))).toBe('vouched');
+    const tags = readFileSync(join(appState, 'signed-tags.json'), 'utf8');
+    const other = await sign(eve, { parent: plain });
+    writeFileSync(join(appState, 'signed-tags.json'), tags.replaceAll(plain, other));
+    expect(await verdict(signed(), targetOf(other))).toBe('COMMIT_SIGNER');
+    writeFileSync(join(appState, 'signed-tags.json'), '{"format":1,');
+    expect(await (await opened(signed())).vouched(targetOf(plain), false)).toBe(false);
+    writeFileSync(join(appState, 'signed-tags.json'), tags);
+    await signers.allow([gitLine(eve)]);
+    expect(await (await opened(signed())).vouched(targetOf(plain), false)).toBe(false);
+  });
+
+  it('fetches a tag although a killed git left its lock in the store, and reads no tag of any size', async () => {
+    await signedTag(origin, 'v1', ann, { about: plain });
+    await store.fetch({ url: origin.url, commitId: plain }, NEVER);
+    writeFileSync(join(appState, 'store.git/shallow.lock'), '');
+    expect(await verdict(signed(), targetOf(plain, 'v1'))).toBe('vouched');
+    const large = await sign(eve, { parent: plain });
+    const words = 'x'.repeat(100_000);
+    origin.git(['-c', 'gpg.format=ssh', '-c', `user.signingkey=${ann.file}`, 'tag', '-s', '-m', words, 'v2', large]);
+    expect(await verdict(signed(), targetOf(large, 'v2'))).toBe('COMMIT_SIGNER');
   });
 
   it('asks for both, the branch and the signature', async () => {
