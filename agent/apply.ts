@@ -1,7 +1,7 @@
 import type { Spare, Store } from '../git/store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { unacknowledgedDrains } from '../schemas/records/unacknowledged.ts';
-import type { RepositoryUrl, TargetVersion } from '../schemas/values.ts';
+import type { RepositoryUrl } from '../schemas/values.ts';
 import type { SwapStamp } from './coordination/await-instant.ts';
 import { type Brought, type Bundles, bring } from './coordination/bundles.ts';
 import type { TakeOriginTurn } from './coordination/fetch-lease.ts';
@@ -26,7 +26,7 @@ interface FetchParts {
   readonly originTurn: TakeOriginTurn;
   readonly vouch: Vouch;
   /** Whether the rollout tries this target on this agent first. */
-  readonly isCanary: (targetVersion: TargetVersion) => boolean;
+  readonly isCanary: (wanted: WantedTarget) => boolean;
   readonly bundles: Bundles;
 }
 
@@ -133,15 +133,16 @@ async function drain(
 
 async function fetch(parts: FetchParts, wanted: WantedTarget, signal: AbortSignal): Promise<Brought> {
   const { url, commitId, gitfleet } = wanted.target;
-  const tips = parts.vouch.tips(wanted.target, parts.isCanary(wanted.targetVersion));
+  const tips = parts.vouch.tips(wanted.target, parts.isCanary(wanted));
   const ask = () => parts.store.fetch({ url, commitId, ref: gitfleet?.ref, tips }, signal);
   return await bring(parts, wanted, () => inTurn(parts, url, signal, ask), signal);
 }
 
 /** Asks the origin only if the fetch did not already give the answer. */
-async function vouch(parts: FetchParts, { target, targetVersion }: WantedTarget, signal: AbortSignal): Promise<void> {
+async function vouch(parts: FetchParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
+  const { target } = wanted;
   const how = {
-    isCanary: parts.isCanary(targetVersion),
+    isCanary: parts.isCanary(wanted),
     inTurn: <T>(ask: () => Promise<T>) => inTurn(parts, target.url, signal, ask),
   };
   await parts.vouch.vouch(target, how, signal);

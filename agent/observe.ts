@@ -1,7 +1,6 @@
 import { lstat } from 'node:fs/promises';
 import type { Spare, Store } from '../git/store.ts';
 import { classify } from '../runtime/errors.ts';
-import type { TargetVersion } from '../schemas/values.ts';
 import type { Bundles } from './coordination/bundles.ts';
 import { inspectLink, type Layout, releaseOf } from './disk/layout.ts';
 import type { Vouch } from './door/vouch.ts';
@@ -15,7 +14,7 @@ export interface ObserveParts {
   readonly store: Store;
   readonly spare: Spare;
   readonly vouch: Vouch;
-  readonly isCanary: (targetVersion: TargetVersion) => boolean;
+  readonly isCanary: (wanted: WantedTarget) => boolean;
   readonly uid: number;
   readonly bundles: Bundles;
   /** What a release must be prepared with (steps/release-file.ts). */
@@ -30,7 +29,7 @@ export async function observe(
   checked: string | null,
 ): Promise<Observed> {
   const { layout, store, bundles } = parts;
-  const { target, targetVersion, override } = wanted;
+  const { target, override } = wanted;
   const known = journal.releases[target.commitId];
   // A person who goes back, perhaps without a network, gets a release as it ran. And nothing is prepared in a release
   // that a link shows.
@@ -58,6 +57,6 @@ export async function observe(
   // If the commit came from another repository, this one is asked for it before the spare counts.
   const spare = proved === target.commitId && !stored ? null : proved;
   const settled = 'shown' in place && place.shown === target.commitId && isDone(journal);
-  const vouched = settled || (await parts.vouch.vouched(target, parts.isCanary(targetVersion)));
+  const vouched = settled || (await parts.vouch.vouched(target, parts.isCanary(wanted)));
   return { place, kept, spare, stored: stored && spare !== target.commitId, vouched, prepared, unseen };
 }

@@ -76,11 +76,11 @@ async function put(parts: BundlerParts, base: CommitId, commitId: CommitId, sign
   if (agents.length < 2 || pack === null || pack.length > bundleLimit(agents.length)) return {};
   signal.throwIfAborted();
   const digest = createHash('sha256').update(pack).digest('hex');
-  await session.create(znodes.bundle(digest), pack, 'persistent', { acl: access.of('bundle') }).catch(there);
-  await removeOld(
-    parts,
-    (before ?? []).filter((name) => name !== digest),
-  );
+  const others = (before ?? []).filter((name) => name !== digest);
+  await Promise.all([
+    session.create(znodes.bundle(digest), pack, 'persistent', { acl: access.of('bundle') }).catch(there),
+    removeOld(parts, others),
+  ]);
   const asks = agents[Math.floor(parts.random() * agents.length)];
   return { member: { digest, base, size: pack.length, asks } };
 }

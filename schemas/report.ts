@@ -5,7 +5,7 @@ import { failure } from './failure.ts';
 import { CUTOVER_STANDINGS, swapped } from './records/cutover.ts';
 import { unacknowledgedDrain } from './records/unacknowledged.ts';
 import { said } from './said.ts';
-import { MAX_REFS } from './settings/branch-rules.ts';
+import { isPlainRef, MAX_REFS } from './settings/branch-rules.ts';
 import { fromJson } from './text/lenient-json.ts';
 
 /** How far an agent is with the target that it judged. */
@@ -131,7 +131,7 @@ export const presence = once(() =>
     audience: z.string().max(100).nullable().catch(null).default(null),
     /** The branches on which it requires a commit to be; null: none, or more rules than a publisher should read. */
     reachableFrom: z
-      .array(z.object({ url: z.string().max(2_048), refs: z.array(z.string().max(250)).max(MAX_REFS) }))
+      .array(z.object({ url: z.string().max(2_048), refs: z.array(z.string().refine(isPlainRef)).max(MAX_REFS) }))
       .max(MAX_SAID_RULES)
       .nullable()
       .catch(null)

@@ -4,7 +4,6 @@ import { classify } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { type BundleMember, MAX_BUNDLE_BYTES } from '../../schemas/records/bundle.ts';
 import type { JudgedTarget } from '../../schemas/target.ts';
-import type { TargetVersion } from '../../schemas/values.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import type { WantedTarget } from '../state/wanted.ts';
 
@@ -34,7 +33,7 @@ interface BundleParts {
   /** The setting as it is now. */
   readonly objects: () => 'origin' | 'signed';
   /** Whether the rollout tries this target on this agent first. */
-  readonly isCanary: (targetVersion: TargetVersion) => boolean;
+  readonly isCanary: (wanted: WantedTarget) => boolean;
   readonly log: Logger;
 }
 
@@ -48,7 +47,7 @@ export function createBundles({ session, path, agentId, objects, isCanary, log }
     asksOrigin(wanted) {
       const member = wanted.target.gitfleet?.bundle;
       if (member === undefined || !accepts(wanted.target)) return false;
-      return member.asks === agentId || isCanary(wanted.targetVersion);
+      return member.asks === agentId || isCanary(wanted);
     },
     async read({ digest, base, size }) {
       try {

@@ -93,9 +93,12 @@ export function isUnproven(wanted: WantedTarget, { rollout, base }: RolloutView)
   return proven?.commitId !== wanted.target.commitId || proven.relativePath !== wanted.target.relativePath;
 }
 
-/** Whether the rollout of this target tries it on this agent first. Pure. */
-export const isCanaryOf = ({ rollout }: RolloutView, agentId: string, targetVersion: TargetVersion): boolean =>
-  rollout?.targetVersion === targetVersion && rollout.canary.includes(agentId);
+/** Whether the rollout of this target tries it on this agent first. Its base is proven: nobody tries that. Pure. */
+export const isCanaryOf = (
+  { rollout }: RolloutView,
+  agentId: string,
+  { targetVersion, meanwhile }: Pick<WantedTarget, 'targetVersion' | 'meanwhile'>,
+): boolean => meanwhile === undefined && rollout?.targetVersion === targetVersion && rollout.canary.includes(agentId);
 
 const isOpen = ({ state }: Pick<Rollout, 'state'>): boolean =>
   state === 'running' || state === 'paused' || state === 'halted';

@@ -37,7 +37,6 @@ import type { BranchRule } from '../../schemas/settings/branch-rules.ts';
 import type { AgentSettings } from '../../schemas/settings/settings.ts';
 import { toJson } from '../../schemas/text/lenient-json.ts';
 import { isSignedBy } from '../../schemas/text/signed-json.ts';
-import type { TargetVersion } from '../../schemas/values.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import { joinMembership, type Membership } from '../../zookeeper/recipes/membership.ts';
 import type { NodeData, Session } from '../../zookeeper/session.ts';
@@ -179,7 +178,7 @@ export function fleetSide(parts: FleetSideParts) {
   let again = new AbortController();
   let view = NOTHING_VIEWED;
   let cancelLook = () => {};
-  const isCanary = (targetVersion: TargetVersion) => isCanaryOf(view, agentId, targetVersion);
+  const isCanary = (wanted: WantedTarget) => isCanaryOf(view, agentId, wanted);
   shutdown.add('the next look at the signers', () => cancelLook());
   const judgeAgain = () => {
     const before = again;

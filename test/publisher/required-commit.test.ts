@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AgentView } from '../../fleet/fleet-view.ts';
 import { type CommitFacts, judgeCommit } from '../../publisher/required-commit.ts';
+import { parsePresence } from '../../schemas/report.ts';
 import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
 
 const URL = 'https://git.example.com/shop.git' as RepositoryUrl;
@@ -123,4 +124,21 @@ describe('before a publish, signed commits', () => {
   it.each(rows)('%s', async (_, fleet, signature, expected) => {
     expect(await verdict(fleet, facts(main, true, signature))).toBe(expected);
   });
+});
+
+it('reads of a presence only plain branches and tags, since the names reach git', () => {
+  const card = { agentId: 'a', instanceId: 'i', machineId: 'm', pid: 1, host: 'h', startedAt: 0 };
+  const read = (...refs: string[]) =>
+    parsePresence(Buffer.from(JSON.stringify({ ...card, reachableFrom: [{ url: URL, refs }] })))?.reachableFrom;
+  expect(read('refs/heads/main', 'refs/tags/v1')).toEqual([{ url: URL, refs: ['refs/heads/main', 'refs/tags/v1'] }]);
+  for (const ref of [
+    ':/fix',
+    '--all',
+    'HEAD',
+    'main@{1}',
+    'refs/heads/a\u0000',
+    'refs/heads/\u001b[2J',
+    'refs/heads/*',
+  ])
+    expect(read('refs/heads/main', ref)).toBeNull();
 });

@@ -50,7 +50,7 @@ async function run({ objects = 'signed', data = PACK, view = {}, took = null }: 
     path: (digest) => `objects/${digest.slice(0, 4)}`,
     agentId: 'web-1',
     objects: () => objects,
-    isCanary: (targetVersion) => isCanaryOf({ ...NOTHING_VIEWED, ...view }, 'web-1', targetVersion),
+    isCanary: (target) => isCanaryOf({ ...NOTHING_VIEWED, ...view }, 'web-1', target),
     log: silentLog,
   });
   const store = {
@@ -91,6 +91,11 @@ describe('an agent with objects: signed', () => {
     ['git does not take it', { took: 'pack' }, undefined, 'pack', [...TAKEN, ...FETCHED]],
   ])('asks the origin where %s', async (_, given, target, passedOver, asked) => {
     expect(await run(given, target)).toEqual({ brought: { from: 'origin', passedOver }, asked });
+  });
+
+  it('needs no word of the origin for the base of a rollout whose canary it is', async () => {
+    const base = { ...wanted(), meanwhile: 3 };
+    expect((await run({ view: rollout({}) as never }, base)).brought.from).toBe('bundle');
   });
 
   it.each<[string, object]>([

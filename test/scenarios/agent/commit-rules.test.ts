@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { git, gitSaying } from '../../support/commands.ts';
@@ -90,6 +90,13 @@ describe('an agent that requires signed commits', () => {
     await git(origin.clone, ...own, 'tag', '-s', '-m', 'release', 'v1', plain);
     await git(origin.clone, 'push', '--quiet', 'origin', 'v1');
     expect((await fleet.run('publish', 'v1', '--url', origin.url, '--relative-path', 'shop')).exitCode).toBe(0);
+    expect(await shown()).toBe(plain);
+    // The way back names no tag, and needs neither the origin nor what the process remembers.
+    expect((await publish(signed)).exitCode).toBe(0);
+    await agent.restart();
+    await fleet.online(1);
+    await rename(origin.bare, `${origin.bare}.away`);
+    expect((await fleet.run('rollback')).exitCode).toBe(0);
     expect(await shown()).toBe(plain);
   });
 });
