@@ -5,7 +5,6 @@ import type { NotifySink } from '../../schemas/settings/serve-notify-settings.ts
 import type { ServeSettings } from '../../schemas/settings/serve-settings.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import { sendToForge } from '../../serve/forges/open-forge.ts';
-import { type ForgeAccount, knownKind } from '../../serve/forges/repository.ts';
 import type { Picture } from '../../serve/picture/picture.ts';
 import type { Sink } from '../../serve/tell/sink.ts';
 import { createCommand } from '../../serve/tell/sinks/command.ts';
@@ -14,6 +13,7 @@ import { createSlack } from '../../serve/tell/sinks/slack.ts';
 import { createWebhook } from '../../serve/tell/sinks/webhook.ts';
 import { startTeller, type Teller, type TellerParts } from '../../serve/tell/start.ts';
 import type { Session } from '../../zookeeper/session.ts';
+import { forgeAccountsOf } from './forge-accounts.ts';
 
 const ENVIRONMENT = 'production';
 const COMMAND_TIMEOUT_MS = 30_000;
@@ -65,8 +65,6 @@ function sinkOf(sink: NotifySink, { url }: ServeSettings): Sink {
 }
 
 function forgeSinkOf(app: string, { forges, url }: ServeSettings): Sink {
-  const accounts = forges.map(({ prefix, kind, api, tokenFile, environment = ENVIRONMENT }): ForgeAccount => {
-    return { prefix, kind: kind ?? knownKind(prefix) ?? 'github', api, tokenFile, environment };
-  });
+  const accounts = forgeAccountsOf({ forges });
   return createForgeSink({ app, accounts, page: url ?? null, send: sendToForge(clock), clock });
 }

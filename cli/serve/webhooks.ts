@@ -15,9 +15,9 @@ import { type LookParts, lookAtBranch } from '../../serve/webhooks/look.ts';
 import { startLooks } from '../../serve/webhooks/looks.ts';
 import { openReceiver } from '../../serve/webhooks/receiver.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
-import { remoteOfUser } from '../deploy/resolve-asked.ts';
 import { audienceOf, signerOf } from '../deploy/signer.ts';
 import { sessionAccess } from '../shell/session-access.ts';
+import { tipReader } from './branch-tip.ts';
 import { refusalOf } from './refusal.ts';
 import { tellServiceManager } from './service-manager.ts';
 
@@ -35,7 +35,7 @@ export async function receive(settings: Settings, log: Logger, shutdown: Shutdow
   const gone = refusalOf(session, shutdown.signal);
   const publishing = { session, znodes: znodes(settings.app), access, now: () => clock.now(), newNonce };
   const open = installations.map((installation) => {
-    const parts = partsOf(settings, installation, publishing, log);
+    const parts = partsOf(settings, installation, publishing, log, shutdown.signal);
     const { poll: pollMs, secretFiles } = installation;
     const looks = startLooks({ clock, random, log, pollMs, look: () => lookAtBranch(parts) }, shutdown.signal);
     return { ...installation, ring: looks.ring, secrets: () => Promise.all(secretFiles.map(readSecretLine)) };
@@ -53,15 +53,20 @@ export async function receive(settings: Settings, log: Logger, shutdown: Shutdow
   return { gone };
 }
 
-function partsOf(settings: Settings, installation: Installation, publishing: PublishParts, log: Logger): LookParts {
-  const remote = remoteOfUser();
-  const { url, branch, name } = installation;
+function partsOf(
+  settings: Settings,
+  installation: Installation,
+  publishing: PublishParts,
+  log: Logger,
+  stopping: AbortSignal,
+): LookParts {
+  const { name } = installation;
   const audience = audienceOf(settings);
   return {
     installation,
     publishing,
     log,
-    readTip: () => remote.resolveRef(url, `refs/heads/${branch}`),
+    readTip: tipReader(settings.serve, installation, stopping),
     async publish(since, target, more) {
       const { refusal } = judgeSignature(await readFleet(publishing.session, publishing.znodes), audience);
       if (refusal) throw refusal;

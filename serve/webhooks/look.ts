@@ -18,10 +18,17 @@ export interface LookParts {
     readonly relativePath: RelativePath;
   };
   readonly publishing: PublishParts;
-  readonly readTip: () => Promise<CommitId>;
+  /** The commit to be shown; null: none yet, because its checks have not passed. */
+  readonly readTip: (at: TipAsked) => Promise<CommitId | null>;
   /** Judges what would be published, signs it and publishes it. */
   readonly publish: (since: SharedState, target: Target, more: PublishMore) => Promise<Published>;
   readonly log: Logger;
+}
+
+/** What is known before the branch is asked for. */
+export interface TipAsked {
+  readonly seen: string;
+  readonly config: SharedState['config'];
 }
 
 export type PublishMore = Required<Pick<PublishRequest, 'ref' | 'via' | 'reason' | 'together'>>;
@@ -46,7 +53,8 @@ export async function lookAtBranch(parts: LookParts): Promise<LookDecision> {
   const { session, znodes } = publishing;
   const since = await readSharedState(session, znodes);
   const seen = await readSeen(parts);
-  const tip = await parts.readTip();
+  const tip = await parts.readTip({ seen: seen.data.toString('utf8'), config: since.config });
+  if (tip === null) return 'nothing';
   const ref = `refs/heads/${installation.branch}`;
   const { url, relativePath, name } = installation;
   const target: Target = { url, commitId: tip, relativePath, gitfleet: { ref } };
