@@ -14,6 +14,7 @@ import { readSecretLine } from '../../serve/forges/secret.ts';
 import { type LookParts, lookAtBranch } from '../../serve/webhooks/look.ts';
 import { startLooks } from '../../serve/webhooks/looks.ts';
 import { openReceiver } from '../../serve/webhooks/receiver.ts';
+import { isWeak } from '../../serve/webhooks/signature.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
 import { audienceOf, signerOf } from '../deploy/signer.ts';
 import { sessionAccess } from '../shell/session-access.ts';
@@ -28,7 +29,7 @@ import { tellServiceManager } from './service-manager.ts';
 export async function receive(settings: Settings, log: Logger, shutdown: Shutdown) {
   const { listen, installations } = settings.serve.webhooks;
   if (installations.length === 0) throw none();
-  for (const { secretFiles } of installations) await Promise.all(secretFiles.map(readSecretLine));
+  for (const { secretFiles } of installations) await Promise.all(secretFiles.map(secretIn));
   const { access, session: how } = await sessionAccess(settings);
   const session = openSession({ connect: settings.zookeeper.connect, ...how, clock, random, log });
   shutdown.add('ZooKeeper session', () => session.close());
@@ -38,7 +39,7 @@ export async function receive(settings: Settings, log: Logger, shutdown: Shutdow
     const parts = partsOf(settings, installation, publishing, log, shutdown.signal);
     const { poll: pollMs, secretFiles } = installation;
     const looks = startLooks({ clock, random, log, pollMs, look: () => lookAtBranch(parts) }, shutdown.signal);
-    return { ...installation, ring: looks.ring, secrets: () => Promise.all(secretFiles.map(readSecretLine)) };
+    return { ...installation, ring: looks.ring, secrets: () => Promise.all(secretFiles.map(secretIn)) };
   });
   const ringing = open.filter(({ secretFiles }) => secretFiles.length > 0);
   if (ringing.length > 0) {
@@ -75,6 +76,14 @@ function partsOf(
       return await publish(publishing, since, { target: signed, by: `webhook ${name}`, ...more });
     },
   };
+}
+
+/** @throws FleetError SETTINGS */
+async function secretIn(file: string): Promise<string> {
+  const secret = await readSecretLine(file);
+  if (!isWeak(secret)) return secret;
+  const hint = `make one: (umask 077; openssl rand -hex 32 > ${file})`;
+  throw FleetError.of('SETTINGS', `${file} holds a secret of fewer than 16 bytes, which can be guessed`, hint);
 }
 
 const none = () =>

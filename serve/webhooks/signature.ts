@@ -19,6 +19,14 @@ export function isSigned(forge: ForgeKind, secrets: readonly string[], delivery:
   return headers !== null && secrets.map((secret) => CHECK[forge](headers, secret, delivery)).includes(true);
 }
 
+const LEAST_BYTES = 16;
+
+/** Whether a secret is so short that it can be guessed. A signing key that is no base64 is an empty key. */
+export function isWeak(secret: string): boolean {
+  const bytes = secret.startsWith(KEY) ? Buffer.from(secret.slice(KEY.length), 'base64') : Buffer.from(secret);
+  return bytes.length < LEAST_BYTES;
+}
+
 const NAMES: Readonly<Record<ForgeKind, readonly string[]>> = {
   github: ['x-hub-signature-256'],
   gitlab: ['x-gitlab-token', 'webhook-id', 'webhook-timestamp', 'webhook-signature'],

@@ -6,7 +6,7 @@ import { createLog } from '../../../runtime/log.ts';
 import type { ForgeKind } from '../../../serve/forges/repository.ts';
 import { EVENT_HEADER } from '../../../serve/webhooks/payload.ts';
 import { openReceiver, type Receiver } from '../../../serve/webhooks/receiver.ts';
-import { isSigned } from '../../../serve/webhooks/signature.ts';
+import { isSigned, isWeak } from '../../../serve/webhooks/signature.ts';
 
 /** Shapes as the forges document them; only the members that are read, and some that are not. */
 const COMMIT = 'a'.repeat(40);
@@ -99,6 +99,20 @@ describe('a signature', () => {
     expect(judge(right, 'm-1', 1_000_000, Buffer.from('{}'))).toBe(false);
     expect(judge(right.slice(3))).toBe(false);
     expect(isSigned('gitlab', [KEY], { rawHeaders: ['X-Gitlab-Token', KEY], body, now: 0 })).toBe(false);
+  });
+});
+
+describe('a secret', () => {
+  it.each([
+    ['', true],
+    ['fifteen-letters', true],
+    ['sixteen-letters!', false],
+    ['whsec_', true],
+    ['whsec_!!!!!!!!!!!!!!!!!!!!!!!!', true],
+    [`whsec_${Buffer.alloc(15).toString('base64')}`, true],
+    [`whsec_${Buffer.alloc(16).toString('base64')}`, false],
+  ])('%j can be guessed: %s', (secret, weak) => {
+    expect(isWeak(secret)).toBe(weak);
   });
 });
 
