@@ -93,7 +93,7 @@ export function isUnproven(wanted: WantedTarget, { rollout, base }: RolloutView)
   return proven?.commitId !== wanted.target.commitId || proven.relativePath !== wanted.target.relativePath;
 }
 
-/** Whether the rollout of this target tries it on this agent first. Its base is proven: nobody tries that. Pure. */
+/** Whether the rollout of this target tries it on this agent first. Its base is proven: it needs no trial. Pure. */
 export const isCanaryOf = (
   { rollout }: RolloutView,
   agentId: string,
