@@ -77,7 +77,7 @@ describe('what the build ships', () => {
       const names = [...text.matchAll(/\brequire\("(?:node:)?([^"]+)"\)/g)].map((match) => match[1] as string);
       // The one that is none is tried and may be missing: colours of a package that logs its debugging.
       const others = [...new Set(names)].filter((name) => !builtinModules.includes(name));
-      expect(others).toEqual(verb === 'serve' ? [] : ['supports-color']);
+      expect(others).toEqual(['supports-color']);
     },
   );
 
