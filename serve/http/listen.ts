@@ -1,4 +1,4 @@
-import { chmodSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import type { Handler } from './handler.ts';
@@ -55,7 +55,10 @@ function opened(server: Server, where: Parameters<typeof listen>[0]): Promise<vo
   });
 }
 
-/** A process that was killed leaves its socket. One that answers is in use, and listening then fails. */
+/**
+ * A process that was killed leaves its socket. One that answers is in use, and listening then fails. The system refuses
+ * a connection to a file that is no socket in the same words: that file stays, and listening fails too.
+ */
 function removeStale(socket: string): Promise<void> {
   return new Promise((resolve) => {
     const trial = connect(socket);
@@ -64,7 +67,7 @@ function removeStale(socket: string): Promise<void> {
       resolve();
     });
     trial.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ECONNREFUSED') unlinkSync(socket);
+      if (error.code === 'ECONNREFUSED' && lstatSync(socket).isSocket()) unlinkSync(socket);
       resolve();
     });
   });

@@ -9,7 +9,8 @@ export interface Resume {
 }
 
 const MAX_FRAMES = 2_000;
-const MAX_BYTES = 4 * 1024 * 1024;
+/** At most what the stream lets a client be behind: with more, it would be ended in the middle of what it missed. */
+const MAX_BYTES = 1024 * 1024;
 
 /**
  * @param process names this process: a number of another one says nothing here.

@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import { get, type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -243,4 +244,18 @@ it.each([
   const [first] = (await new Promise<Buffer>((resolve) => socket.once('data', resolve))).toString().split('\r\n');
   expect(first).toMatch(method === 'POST' ? / 405 / : / 200 /);
   socket.destroy();
+});
+
+it('takes the place of a socket that a killed server left, and of no other file', async () => {
+  const place = temporaryDirectory('socket');
+  onTestFinished(() => place.remove());
+  const precious = join(place.path, 'precious');
+  writeFileSync(precious, 'kept');
+  await expect(listen({ socket: precious }, async () => {})).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  expect(readFileSync(precious, 'utf8')).toBe('kept');
+  const socket = join(place.path, 'left.sock');
+  const script = `require('net').createServer().listen(${JSON.stringify(socket)}, () => process.kill(process.pid, 9))`;
+  spawnSync(process.execPath, ['-e', script]);
+  expect(lstatSync(socket).isSocket()).toBe(true);
+  await (await listen({ socket }, async () => {})).close();
 });

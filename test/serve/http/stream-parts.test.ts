@@ -53,9 +53,10 @@ describe('a client that was away', () => {
 
   it('gets a snapshot once what it missed takes too much memory', () => {
     const full = createResume('abc');
-    for (let n = 2; n < 12; n += 1) full.add(n, frameOf('delta', 'x'.repeat(1_000_000)));
+    for (let n = 2; n < 12; n += 1) full.add(n, frameOf('delta', 'x'.repeat(500_000)));
     expect(full.after('abc-10', 11)).toHaveLength(1);
-    expect(full.after('abc-2', 11)).toBeNull();
+    // More than a mebibyte: the stream would end the client in the middle of it, each time that it comes back.
+    expect(full.after('abc-8', 11)).toBeNull();
   });
 });
 
