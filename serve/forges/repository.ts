@@ -42,6 +42,10 @@ const KNOWN: Readonly<Record<string, ForgeKind>> = {
 
 export const knownKind = (prefix: string): ForgeKind | null => KNOWN[hostOf(prefix)] ?? null;
 
+/** With the port of an https prefix: the service on another port of that host is none that the token is for. */
+const apiHostOf = (prefix: string): string =>
+  /^https:/.test(prefix) && URL.canParse(prefix) ? new URL(prefix).host : hostOf(prefix);
+
 const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).hostname : '');
 
 /**
@@ -59,6 +63,6 @@ export function forgeRepositoryOf(url: string, accounts: readonly ForgeAccount[]
   const parts = new URL(url).pathname.replace(/^\/|\/$|(\.git)?\/?$/g, '').split('/');
   const isRight = account.kind === 'gitlab' ? parts.length >= 2 : parts.length === 2;
   if (!isRight || !parts.every((part) => PART.test(part))) return null;
-  const api = account.api ?? API[account.kind](hostOf(account.prefix));
+  const api = account.api ?? API[account.kind](apiHostOf(account.prefix));
   return { account, api: new URL(api.endsWith('/') ? api : `${api}/`), path: parts.join('/') };
 }

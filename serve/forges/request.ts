@@ -91,11 +91,23 @@ function start({ url, method, headers, body }: Outgoing) {
  */
 export function accepted(outgoing: Outgoing, reply: HttpReply): HttpReply {
   if (reply.status >= 200 && reply.status < 300) return reply;
-  const said = clean(reply.body, 200).replace(/\s+/g, ' ').trim();
+  const said = clean(withoutSecrets(outgoing, reply.body), 200).replace(/\s+/g, ' ').trim();
   const words = `answered ${reply.status}${said === '' ? '' : `: ${said}`}`;
   const again = reply.status >= 500 || [408, 425, 429].includes(reply.status);
   throw again ? notDelivered(outgoing, words) : deliveryRefused(outgoing, words);
 }
+
+/** A reply may repeat what it was asked: the headers, the path. The values of headers and the path are masked in it. */
+function withoutSecrets({ url, headers }: Outgoing, said: string): string {
+  const path = url.pathname === '/' ? [] : [`${url.pathname}${url.search}`, url.pathname];
+  const values = Object.values(headers).flatMap((value) => [value, ...value.split(' ').slice(1)]);
+  const told = [...path, ...values].filter(({ length }) => length >= 8);
+  return told.reduce((text, each) => text.replace(inJson(each), '***'), said);
+}
+
+/** Some servers write a slash in JSON with a backslash. */
+const inJson = (text: string): RegExp =>
+  new RegExp(text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll('/', '\\\\*/'), 'g');
 
 export const notDelivered = ({ url }: Pick<Outgoing, 'url'>, why: string) =>
   FleetError.of('NOT_DELIVERED', `${url.host} ${why}`);

@@ -242,6 +242,17 @@ describe('a request', () => {
     expect(forge.got).toHaveLength(1);
   });
 
+  it('that its reply repeats gives no token away', async () => {
+    for (const said of [{ headers: { authorization: `token ${TOKEN}` } }, `got ${TOKEN}`]) {
+      forge.answer = () => [401, said];
+      const error = await open('gitea')
+        .tell(status('running'), never)
+        .catch((thrown: Error) => thrown);
+      expect(String(error)).toMatch(/401.*\*\*\*/);
+      expect(String(error)).not.toContain(TOKEN);
+    }
+  });
+
   it('goes nowhere without encryption, but for this machine', async () => {
     await expect(post('http://git.example.com/')).rejects.toMatchObject({ code: 'DELIVERY_REFUSED' });
     await expect(post('ftp://127.0.0.1/')).rejects.toMatchObject({ code: 'DELIVERY_REFUSED' });
@@ -301,6 +312,8 @@ describe('the repository of a url', () => {
       'acme/shop',
     ],
     ['https://gitlab.com/a/b/c.git', 'https://gitlab.com/a', 'gitlab', 'https://gitlab.com/api/v4/', 'a/b/c'],
+    ['https://g.example:8443/a/b', 'https://g.example:8443', 'gitea', 'https://g.example:8443/api/v1/', 'a/b'],
+    ['ssh://git@g.example:2222/a/b', 'ssh://git@g.example:2222', 'gitea', 'https://g.example/api/v1/', 'a/b'],
     ['https://codeberg.org/acme/shop/', 'https://codeberg.org', 'gitea', 'https://codeberg.org/api/v1/', 'acme/shop'],
     [
       'https://bitbucket.org/acme/shop',

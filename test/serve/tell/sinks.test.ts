@@ -82,6 +82,12 @@ it('Slack gets a text; its address, which is a secret, is in no failure', async 
   const error = await sink.send(proven, never).catch((thrown: Error) => thrown);
   expect(error).toMatchObject({ code: 'DELIVERY_REFUSED' });
   expect(String(error)).not.toContain('canary');
+  for (const path of ['/services/T0/B0/canary', '\\/services\\/T0\\/B0\\/canary']) {
+    receiver.answer = () => [404, { error: 'Cannot POST', path }];
+    const echoed = await sink.send(proven, never).catch((thrown: Error) => thrown);
+    expect(String(echoed)).toContain('Cannot POST');
+    expect(String(echoed)).not.toContain('canary');
+  }
 });
 
 describe('a command', () => {
