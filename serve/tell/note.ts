@@ -86,9 +86,19 @@ function messageOf(events: readonly ToldEvent[], keys: readonly string[]): Messa
 /** A digest has to be noted before it is sent. */
 export const isDigest = ({ keys }: Message): boolean => keys.length > 1;
 
-/** The note after `keys` were told, or given up. */
-export function noted({ told }: Pick<ToldNote, 'told'>, keys: readonly string[], now: number): ToldNote {
-  const kept = told.filter(({ key, at }) => at > now - KEPT_MS && !keys.includes(key));
+/**
+ * The note after `keys` were told, or given up. What is still worth telling stays noted, however long ago it was told: a
+ * halt lasts, and an event of a clock that is ahead is new until its own time has passed.
+ * @param events everything that is worth telling now, told or not.
+ */
+export function noted(
+  { told }: Pick<ToldNote, 'told'>,
+  keys: readonly string[],
+  now: number,
+  events: readonly Pick<ToldEvent, 'key'>[],
+): ToldNote {
+  const current = new Set(events.map(({ key }) => key));
+  const kept = told.filter(({ key, at }) => (at > now - KEPT_MS || current.has(key)) && !keys.includes(key));
   return { told: [...kept, ...keys.map((key) => ({ key, at: now }))].slice(-MOST_TOLD), sending: [] };
 }
 
@@ -98,4 +108,5 @@ export const beginAfter = (events: readonly ToldEvent[], now: number): ToldNote 
     { told: [] },
     events.map(({ key }) => key),
     now,
+    events,
   );

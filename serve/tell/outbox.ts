@@ -99,10 +99,10 @@ async function tellNext(
     attempts.failed += 1;
     if (!isHopeless(classify(error), attempts.failed)) throw error;
     giveUp(sink, parts, [message], classify(error));
-    await parts.store.write(sink.name, noted(begun, message.keys, now));
+    await parts.store.write(sink.name, noted(begun, message.keys, now, events));
     return true;
   }
-  await parts.store.write(sink.name, noted(begun, message.keys, now));
+  await parts.store.write(sink.name, noted(begun, message.keys, now, events));
   if (sink.takes(message)) parts.counted(sink.name, 'told');
   retryLoop.wentWell();
   return true;
@@ -127,6 +127,7 @@ async function dueFor(
           before,
           over.map(({ key }) => key),
           now,
+          events,
         );
   if (over.length > 0) {
     giveUp(sink, parts, over, null);

@@ -8,7 +8,7 @@ import { type OutboxParts, startOutbox } from '../../../serve/tell/outbox.ts';
 import type { Sink } from '../../../serve/tell/sink.ts';
 import type { ToldView } from '../../../serve/tell/view.ts';
 import { SEED, seeded } from '../../support/seeded.ts';
-import { APP, NOW, outcomeOf, QUIET, recordOf } from '../../support/serve/told-view.ts';
+import { APP, NOW, outcomeOf, QUIET, recordOf, rolloutOf } from '../../support/serve/told-view.ts';
 import { createVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts';
 
 const log = createLog({ level: 'silent' });
@@ -155,6 +155,28 @@ describe('an outbox', () => {
     await trial.run(10 * MINUTE);
     expect(keysOf(sent)).toEqual(['d-12 proven']);
     expect(trial.counts).toEqual({ failed: 5, 'given-up': 1, told: 1 });
+    await settled(trial.clock, server);
+  });
+
+  it.each<[string, (at: number) => Partial<ToldView>]>([
+    ['a halt that lasts', (at) => ({ history: [recordOf(12, at)], rollout: rolloutOf(12, 'halted') })],
+    ['a deployment by a clock that is a day ahead', (at) => ({ history: [recordOf(12, at + 24 * 60 * MINUTE)] })],
+  ])('tells %s once, also if other things happen hours later', async (_, happening) => {
+    const trial = createTrial();
+    const sent: Message[] = [];
+    const server = trial.serve(recorder(sent));
+    await trial.run(1_000);
+    trial.happens(happening(trial.now()));
+    await trial.run(MINUTE);
+    const first = keysOf(sent);
+    expect(first).not.toEqual([]);
+    for (let number = 1; number <= 4; number += 1) {
+      await trial.run(150 * MINUTE);
+      const act = { number, kind: 'hold', by: 'ada', reason: 'no', at: trial.now(), what: '' };
+      trial.happens({ acts: [act] });
+      await trial.run(MINUTE);
+    }
+    expect(keysOf(sent)).toEqual([...first, ...[1, 2, 3, 4].map((number) => `a-${number} hold-set`)]);
     await settled(trial.clock, server);
   });
 
