@@ -38,7 +38,13 @@ export function slackText(event: ToldEvent, page: string | null): string {
   return [title, ...linesOf(event).map(escaped), ...link].join('\n');
 }
 
-const escaped = (text: string): string => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
+/** Mattermost and Rocket.Chat alert a whole channel on a bare `@channel`; a full-width sign looks alike and does not. */
+const escaped = (text: string): string =>
+  text
+    .replace(/&/g, '&amp;')
+    .replace(/</g, '&lt;')
+    .replace(/>/g, '&gt;')
+    .replace(/@(?=(?:all|channel|everyone|here)(?![a-z0-9]))/gi, '\uff20');
 
 function addressIn(text: string, file: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null;

@@ -9,7 +9,7 @@ import type { ToldView } from '../../../serve/tell/view.ts';
 import { APP, NOW, outcomeOf, QUIET, recordOf, rolloutOf } from '../../support/serve/told-view.ts';
 
 const PAGE = 'https://deploy.example.com';
-const HOSTILE = '<!channel> \u202egnp.exe\u001b[31m https://user:secret@git.example.com/x';
+const HOSTILE = '<!channel> @channel @Here, \u202egnp.exe\u001b[31m https://user:secret@git.example.com/x';
 const failing = (count: number) =>
   Array.from({ length: count }, (_, at) => ({ agentId: `web-${at + 1}`, code: at % 2 ? 'HEALTH_FAILED' : 'NO_SPACE' }));
 
@@ -61,7 +61,7 @@ it('says each event in the words of its golden', async () => {
 it('says it to Slack without a mention, a link or a control character of another program', async () => {
   const texts = ['failed', 'hostile'].map((name) => slackText(EVENTS[name] as ToldEvent, PAGE));
   await expect(`${texts.join('\n\n')}\n`).toMatchFileSnapshot('golden/slack.txt');
-  expect(texts.join('')).not.toMatch(/<!|\u202e|\u001b|secret/);
+  expect(texts.join('')).not.toMatch(/<!|@channel|@Here|\u202e|\u001b|secret/);
 });
 
 it('sends each event as CloudEvents 1.0 with CDEvents 0.4 in the form of its golden', async () => {
