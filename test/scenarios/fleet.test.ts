@@ -31,7 +31,7 @@ describe('a fleet of ten', () => {
     });
     const said = await fleet.publish({ url: origin.url, commitId });
     expect(said).toMatchObject({ exitCode: 0, stderr: '' });
-    expect(said.stdout).toContain('10/10 agents');
+    expect(said.stdout).toContain('10/10 online agents');
     for (const agent of agents) expect(await shownCommit(agent.root, 'shop')).toBe(commitId);
   });
 
