@@ -39,6 +39,8 @@ export interface PublishRequest {
   readonly contains?: (commitIds: readonly CommitId[]) => Promise<readonly CommitId[]>;
   /** Further operations of the same transaction, such as what a receiver of webhooks has seen. */
   readonly together?: readonly Operation[];
+  /** Called before the transaction is repeated. If it throws, nothing more is written: `together` may be outdated. */
+  readonly beforeRepeat?: () => Promise<void>;
   /** A commit to put into quarantine in the same transaction, with the reason: the one that a rollback leaves. */
   readonly quarantines?: { readonly commitId: CommitId; readonly reason: string } | null;
 }
@@ -93,6 +95,7 @@ export async function publishTarget(
       tries,
     );
     if (published) return published;
+    await request.beforeRepeat?.();
   }
 }
 

@@ -18,7 +18,8 @@ const installation = () =>
       forge: z.enum(['github', 'gitlab', 'gitea', 'bitbucket']),
       url: checked((text) => {
         const parsed = parseUrl(text, ANY_URL);
-        return parsed.ok ? { value: parsed.url } : { problem: parsed.failure.reason };
+        if (!parsed.ok) return { problem: parsed.failure.reason };
+        return isDecodable(parsed.url) ? { value: parsed.url } : { problem: 'has a % that encodes no character' };
       }),
       /** One branch: a slow look must know which one is meant. */
       branch: z.string().regex(BRANCH, notThis('must be the name of one branch such as main')).prefault('main'),
@@ -43,6 +44,16 @@ const installation = () =>
       'when: checks-passed needs checks, the names of those that must be green; and checks needs it',
     );
 export type Installation = z.infer<ReturnType<typeof installation>>;
+
+/** A delivery names the repository decoded, so the path of the url must decode. */
+function isDecodable(url: string): boolean {
+  try {
+    decodeURI(URL.canParse(url) ? new URL(url).pathname : '');
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 function checked<T>(judge: (text: string) => { readonly value: T } | { readonly problem: string }) {
   return z.string().transform((text, context): T => {

@@ -1,5 +1,6 @@
 import type { Published, PublishParts, PublishRequest } from '../../fleet/publish-transaction.ts';
 import { appOutdated, isPublished, readSharedState, type SharedState } from '../../fleet/shared-state.ts';
+import { FleetError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { isSameTarget, type Target } from '../../schemas/target.ts';
 import type { CommitId, RelativePath, RepositoryUrl } from '../../schemas/values.ts';
@@ -31,7 +32,7 @@ export interface TipAsked {
   readonly config: SharedState['config'];
 }
 
-export type PublishMore = Required<Pick<PublishRequest, 'ref' | 'via' | 'reason' | 'together'>>;
+export type PublishMore = Required<Pick<PublishRequest, 'ref' | 'via' | 'reason' | 'together' | 'beforeRepeat'>>;
 
 /** `note`: only remember the tip. `nothing`: it was seen before. */
 export type LookDecision = 'publish' | 'note' | 'nothing';
@@ -64,10 +65,20 @@ export async function lookAtBranch(parts: LookParts): Promise<LookDecision> {
   if (decision === 'note') await session.set(path, note.data, note.version);
   if (decision === 'publish') {
     const reason = `${installation.branch} moved on its forge`;
-    const { record } = await parts.publish(since, target, { ref, via: 'hook', reason, together: [note] });
+    const beforeRepeat = () => checkSeen(parts, seen.stat.version);
+    const more: PublishMore = { ref, via: 'hook', reason, together: [note], beforeRepeat };
+    const { record } = await parts.publish(since, target, more);
     parts.log.info({ installation: name, deployment: record.number, commitId: tip }, 'published');
   }
   return decision;
+}
+
+/** Ends the try if another receiver noted a tip in between; the next look reads it. @throws FleetError CONFLICT */
+export async function checkSeen(parts: Pick<LookParts, 'installation' | 'publishing'>, version: number): Promise<void> {
+  const path = parts.publishing.znodes.serveSeenBy(parts.installation.name);
+  const now = await parts.publishing.session.get(path);
+  if (now?.stat.version === version) return;
+  throw FleetError.of('CONFLICT', `another receiver changed ${path}`, 'the next look decides again');
 }
 
 async function readSeen({ installation: { name }, publishing: { session, znodes, access } }: LookParts) {

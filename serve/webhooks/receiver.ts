@@ -43,10 +43,11 @@ export async function openReceiver(
   all: readonly Receiving[],
   parts: ReceiverParts,
   slowMs = SLOW_MS,
+  create: typeof createServer = createServer,
 ): Promise<Receiver> {
   const times = { requestTimeout: slowMs, headersTimeout: slowMs, keepAliveTimeout: 1_000 };
   const bounds = { maxHeaderSize: 16_384, connectionsCheckingInterval: Math.min(1_000, slowMs) };
-  const server = createServer({ ...times, ...bounds }, (request, response) => {
+  const server = create({ ...times, ...bounds }, (request, response) => {
     void answer(request, all, parts).then(
       (status) => end(request, response, status),
       (error: unknown) => {
@@ -58,8 +59,13 @@ export async function openReceiver(
   server.maxConnections = MAX_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(where.port, where.host, resolve);
+    server.listen(where.port, where.host, () => {
+      server.off('error', reject);
+      resolve();
+    });
   });
+  // Without a listener, a later error such as EMFILE in accept would end the process.
+  server.on('error', (error) => parts.log.warn({ err: classify(error) }, 'the HTTP server reported an error'));
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>

@@ -1,8 +1,10 @@
 import { createHmac } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLog } from '../../../runtime/log.ts';
+import { webhooks } from '../../../schemas/settings/serve-webhooks-settings.ts';
 import type { ForgeKind } from '../../../serve/forges/repository.ts';
 import { EVENT_HEADER } from '../../../serve/webhooks/payload.ts';
 import { openReceiver, type Receiver } from '../../../serve/webhooks/receiver.ts';
@@ -55,6 +57,28 @@ const SIGN: Readonly<Record<ForgeKind, (body: Buffer, secret: string) => [string
 };
 const FORGES = Object.keys(PUSH) as ForgeKind[];
 const bodyOf = (forge: ForgeKind, said: Said = {}) => Buffer.from(JSON.stringify(BODIES[forge](said)));
+
+it('outlives an error of its server after it listens', async () => {
+  let server: Server | undefined;
+  const create = ((...given: Parameters<typeof createServer>) => {
+    server = createServer(...given);
+    return server;
+  }) as typeof createServer;
+  const parts = { clock: { now: () => 0 }, log: createLog({ level: 'silent' }) };
+  const receiver = await openReceiver({ host: '127.0.0.1', port: 0 }, [], parts, 300, create);
+  for (let n = 0; n < 2; n += 1) expect(server?.emit('error', new Error('EMFILE'))).toBe(true);
+  expect((await fetch(`http://127.0.0.1:${receiver.port}/hook/x`)).status).toBe(404);
+  await receiver.close();
+});
+
+it.each([
+  ['https://git.example/acme/%ff', false],
+  ['https://git.example/acme/%E0%A4', false],
+  ['https://git.example/acme/a%20b', true],
+])('an installation of %s is taken: %s', (url, isTaken) => {
+  const installations = [{ name: 'shop', forge: 'github', url, relativePath: 'shop' }];
+  expect(webhooks().safeParse({ installations }).success).toBe(isTaken);
+});
 
 describe('a signature', () => {
   it.each(FORGES)('of %s counts with any of the secrets, and with no bit flipped', (forge) => {

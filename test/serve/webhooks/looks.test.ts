@@ -3,7 +3,7 @@ import type { SharedState } from '../../../fleet/shared-state.ts';
 import { createLog } from '../../../runtime/log.ts';
 import type { Target } from '../../../schemas/target.ts';
 import type { CommitId } from '../../../schemas/values.ts';
-import { decideLook } from '../../../serve/webhooks/look.ts';
+import { checkSeen, decideLook, type LookParts } from '../../../serve/webhooks/look.ts';
 import { startLooks } from '../../../serve/webhooks/looks.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
@@ -22,6 +22,20 @@ describe('a look', () => {
   ] as const)('%s', (_, seen, tip, shown, decision) => {
     expect(decideLook(seen, tip, targetOf(tip), showing(shown))).toBe(decision);
   });
+});
+
+it('ends the try if another receiver changed what was seen', async () => {
+  const found = (version: number | null) =>
+    ({
+      installation: { name: 'shop' },
+      publishing: {
+        znodes: { serveSeenBy: (name: string) => `/seen/${name}` },
+        session: { get: async () => (version === null ? null : { stat: { version } }) },
+      },
+    }) as unknown as LookParts;
+  await expect(checkSeen(found(3), 3)).resolves.toBeUndefined();
+  await expect(checkSeen(found(4), 3)).rejects.toMatchObject({ code: 'CONFLICT' });
+  await expect(checkSeen(found(null), 3)).rejects.toMatchObject({ code: 'CONFLICT' });
 });
 
 describe('the looks of an installation', () => {
