@@ -13,7 +13,8 @@ import type { AgentSeen } from './observed.ts';
 /**
  * The agents as a leader knows them in one term. Presence is read at every look, and so are the reports of the current
  * wave. The reports of all other agents are read less often, because only a failure among them would change anything.
- * Permits are read once: after its first write only the leader changes them.
+ * Permits are read once: after its first write only the leader changes them. Another client with the right to write may
+ * all the same: the permit of an agent that waits for one although it has it is read again.
  */
 interface KnownAgents {
   read(rollout: Rollout | null): Promise<readonly AgentSeen[]>;
@@ -75,13 +76,14 @@ export function knowAgents(session: Session, znodes: Znodes, ensembleNow: () => 
   ): Promise<AgentSeen | null> {
     const isKnown = known !== undefined && !stale.has(agentId);
     const again = isKnown && known.online === online;
+    const knowsPermit = isKnown && !waitsInVain(known);
     const [presence, report, permit] = await Promise.all([
       // Labels do not change during a process, so a presence is read again only after a change. It is always read again
       // while enrolment is closed, because another client may have replaced it, and in a cutover, because a change of
       // the agent's settings may end or begin its ability to take part.
       online && !(again && trust.isOpen && !together) ? readAny(session, znodes.presence(agentId)) : null,
       readAny(session, znodes.report(agentId)),
-      isKnown ? null : session.get(znodes.permit(agentId)),
+      knowsPermit ? null : session.get(znodes.permit(agentId)),
     ]);
     const written = trust.report(agentId, report);
     const said = written && parseReport(written.data);
@@ -94,7 +96,7 @@ export function knowAgents(session: Session, znodes: Znodes, ensembleNow: () => 
     const well = said?.phase === 'active' && (isThere || !known) ? now : (known?.well ?? 0);
     return {
       ...{ agentId, online: isThere, labels, cutover, heard, well, report: said },
-      permit: isKnown ? known.permit : permitOf(permit, known?.permit ?? null, known ? now : null),
+      permit: knowsPermit ? known.permit : permitOf(permit, known?.permit ?? null, known ? now : null),
     };
   }
 
@@ -126,6 +128,10 @@ export function knowAgents(session: Session, znodes: Znodes, ensembleNow: () => 
     },
   };
 }
+
+/** Whether it says that it waits for the permit that it has, as far as this leader knows. */
+const waitsInVain = ({ report, permit }: AgentSeen): boolean =>
+  permit !== null && report?.phase === 'awaiting' && report.targetVersion === permit.targetVersion;
 
 /**
  * Within one term all times come from one clock: a permit that was known keeps its time; one that is found later gets
