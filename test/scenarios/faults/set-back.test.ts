@@ -157,6 +157,7 @@ describe('ZooKeeper is wiped in the stage of a rollout', () => {
     const missing = stage === 'canary' ? await told('status') : '';
     await initApp(fleet.session, fleet.znodes, openAccess);
     await until('all report', async () => (await fleet.session.children(fleet.znodes.agents))?.length === 3);
+    await until('one leads', async () => ((await fleet.session.children(fleet.znodes.election)) ?? []).length > 0);
     const said = await told('status');
     const most = mostOf(before);
     expect(said).toContain(`next: gitfleet publish --again (publishes ${names.get(most)}, which `);
