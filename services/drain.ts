@@ -57,7 +57,9 @@ export async function awaitConsumers(
     signal.throwIfAborted();
     for (const [id, { applied, waited }] of heard) if (waited) memory.judge(id, zxid, applied);
     const unacknowledged = [...heard].flatMap(([id, { applied, what }]) => (applied ? [] : [{ id, what }]));
-    await clock.sleep(Math.max(0, Math.min(atLeast, atMost) - (clock.monotonic() - startedAt)), signal);
+    // A timer may end a millisecond early.
+    const left = () => Math.min(atLeast, atMost) - (clock.monotonic() - startedAt);
+    while (left() > 0) await clock.sleep(Math.ceil(left()), signal);
     const ms = clock.monotonic() - startedAt;
     return { unacknowledged, acknowledged: heard.size - unacknowledged.length, ms };
   } finally {
