@@ -33,9 +33,17 @@ export function askServer(
     const cancel = options.clock.after(options.timeoutMs, () =>
       socket.destroy(new Error(`${host}:${port} did not answer ${word} within ${options.timeoutMs} ms`)),
     );
-    socket.on('connect', () => socket.write(word));
+    let connected = false;
+    socket.on('connect', () => {
+      connected = true;
+      socket.write(word);
+    });
     socket.on('data', (chunk: Buffer) => chunks.push(chunk));
-    socket.on('error', reject);
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      // A server that closes at once, before it has read the word, answers with a reset: it gave no answer.
+      if (connected && (error.code === 'ECONNRESET' || error.code === 'EPIPE')) return;
+      reject(error);
+    });
     socket.on('close', () => {
       cancel();
       resolve(Buffer.concat(chunks).toString('utf8'));
