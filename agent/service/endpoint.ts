@@ -77,6 +77,8 @@ export async function openEndpoint({ listen, health, metrics, more, token, log }
   }
 
   await listening(server, listen);
+  // Without a listener, a later error such as EMFILE in accept would end the agent.
+  server.on('error', (error) => log.warn({ err: classify(error) }, 'the endpoint reported an error'));
   // The listening socket does not keep the process alive; `close` also ends connections that scrapers keep open.
   server.unref();
   return {

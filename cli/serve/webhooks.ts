@@ -3,7 +3,7 @@ import type { PublishParts } from '../../fleet/publish-transaction.ts';
 import { publish } from '../../publisher/publish.ts';
 import { judgeSignature } from '../../publisher/required-signature.ts';
 import { systemClock as clock, systemRandom as random } from '../../runtime/clock.ts';
-import { FleetError } from '../../runtime/errors.ts';
+import { classify, FleetError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { newNonce } from '../../runtime/nonce.ts';
 import type { Shutdown } from '../../runtime/shutdown.ts';
@@ -39,7 +39,7 @@ export async function receive(settings: Settings, log: Logger, shutdown: Shutdow
     const parts = partsOf(settings, installation, publishing, log, shutdown.signal);
     const { poll: pollMs, secretFiles } = installation;
     const looks = startLooks({ clock, random, log, pollMs, look: () => lookAtBranch(parts) }, shutdown.signal);
-    return { ...installation, ring: looks.ring, secrets: () => Promise.all(secretFiles.map(secretIn)) };
+    return { ...installation, ring: looks.ring, secrets: () => secretsIn(secretFiles, log) };
   });
   const ringing = open.filter(({ secretFiles }) => secretFiles.length > 0);
   if (ringing.length > 0) {
@@ -76,6 +76,16 @@ function partsOf(
       return await publish(publishing, since, { target: signed, by: `webhook ${name}`, ...more });
     },
   };
+}
+
+/** Those that can be read now: a damaged new one must not shut out what the old one signs. @throws if there is none */
+export async function secretsIn(files: readonly string[], log: Logger): Promise<string[]> {
+  const read = await Promise.allSettled(files.map(secretIn));
+  const failed = read.filter((each) => each.status === 'rejected');
+  if (failed.length === files.length && failed[0]) throw failed[0].reason;
+  for (const { reason } of failed)
+    log.warn({ err: classify(reason) }, 'a webhook secret cannot be read and does not count');
+  return read.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
 }
 
 /** @throws FleetError SETTINGS */
